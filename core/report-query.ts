@@ -1,0 +1,38 @@
+// A report query as a value: what serving asks and every OLAP adapter compiles. The boundary is
+// part of it, so one statement over both views is one snapshot.
+import type { DimensionName } from '#schemas/dimensions.ts'
+import type { MetricName } from '#schemas/metrics.ts'
+
+export const granularities = ['minute', 'hour', 'day', 'week', 'month', 'all'] as const
+export type Granularity = (typeof granularities)[number]
+
+export interface Filter {
+  readonly dimension: DimensionName
+  readonly kind: 'in' | 'not-in' | 'prefix'
+  readonly values: readonly string[]
+}
+
+export interface ReportQuery {
+  /** Event times in ms: [start, end). */
+  readonly start: number
+  readonly end: number // exclusive
+  /** Batch answers below, speed from here on. */
+  readonly boundary: number
+  readonly granularity: Granularity
+  /** IANA name; decides where days, weeks and months begin. */
+  readonly timeZone: string
+  readonly dimensions: readonly DimensionName[]
+  readonly filters: readonly Filter[]
+  readonly metrics: readonly MetricName[]
+  /** By a metric, greatest first; else by time and dimensions. */
+  readonly orderBy?: MetricName
+  readonly limit: number
+  readonly offset: number
+}
+
+/** A row of the answer: `time` is the start of the bucket in ms (the query's start for `all`). */
+export interface ReportRow {
+  readonly time: number
+  readonly dimensions: Readonly<Partial<Record<DimensionName, string>>>
+  readonly metrics: Readonly<Partial<Record<MetricName, number>>>
+}

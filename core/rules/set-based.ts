@@ -1,0 +1,153 @@
+// The set-based interpreter: a rule set compiles to one SQL text that DuckDB runs and Spark can
+// run. It reads a relation `clicks` (the archive's columns) and yields one row for each click in
+// [start, end) that is not simply valid. Only keys that occur often enough are ever sorted; that,
+// and not the windows, decides the speed.
+import {
+  identityRule,
+  isMarkRule,
+  isRepeat,
+  lookBackMs,
+  type RepeatRule,
+  type Rule,
+  type RuleSet,
+  widestWindowMs,
+} from './rule-set.ts'
+
+/** Event times in milliseconds: [start, end). */
+export interface TimeRange {
+  readonly start: number
+  readonly end: number
+}
+
+/** `verdict_rank` of a copy; the rules follow as 1, 2, .. in their order. */
+export const copyRank = 0
+
+const all = (terms: readonly string[]) => terms.join(' AND ')
+const equal = (left: string, right: string, names: readonly string[]) =>
+  all(names.map((name) => `${left}.${name} = ${right}.${name}`))
+const within = (from: number, end: number) => `event_time > ${from} AND event_time < ${end}`
+const inRange = (range: TimeRange) =>
+  `event_time >= ${range.start} AND event_time < ${range.end}`
+
+const carries = (mark: string) => `concat(',', marks, ',') LIKE '%,${mark},%'`
+
+function isMarked(ruleSet: RuleSet): string {
+  const terms = ruleSet.rules.filter(isMarkRule).map((rule) => carries(rule.mark))
+  return terms.length === 0 ? '1 = 0' : `marks <> '' AND (${terms.join(' OR ')})`
+}
+
+const keyColumns = (rule: RepeatRule) => ['advertiser_id', ...rule.key]
+const present = (rule: RepeatRule) => rule.key.map((field) => `${field} <> ''`)
+
+/** Columns that `scope` rows carry: position, order, identity, key. */
+function scopeColumns(rule: RepeatRule): string[] {
+  const base = ['raw_partition', 'raw_offset', 'event_time', 'event_id']
+  return [...base, ...keyColumns(rule).filter((name) => !base.includes(name))]
+}
+
+/** Unmarked clicks whose key occurs more than `after` times: all that the rule can ever catch or count. */
+function scopeSql(ruleSet: RuleSet, rule: RepeatRule, range: TimeRange): string {
+  const key = keyColumns(rule)
+  const keyList = key.join(', ')
+  const looked = all([
+    within(range.start - rule.windowMs, range.end),
+    ...present(rule),
+    `NOT (${isMarked(ruleSet)})`,
+  ])
+  const clicks = `(SELECT ${scopeColumns(rule).join(', ')} FROM clicks WHERE ${looked})`
+  // With a window wider than the range, most keys of the look-back never occur in the range.
+  const isWide = rule.windowMs > range.end - range.start
+  const keysInRange = `(SELECT ${keyList} FROM clicks WHERE ${all([inRange(range), ...present(rule)])})`
+  const narrowed = isWide
+    ? `${clicks} n SEMI JOIN ${keysInRange} r ON ${equal('n', 'r', key)}`
+    : `${clicks} n`
+  const grouped = key.map((name) => `n.${name}`).join(', ')
+  const frequent = `(SELECT ${grouped} FROM ${narrowed} GROUP BY ${grouped} HAVING count(*) > ${rule.after})`
+  return `SELECT ${scopeColumns(rule)
+    .map((name) => `c.${name}`)
+    .join(', ')} FROM ${clicks} c SEMI JOIN ${frequent} k ON ${equal('c', 'k', key)}`
+}
+
+/** Positions of copies, among the clicks of the range and all that a rule's scope looks back at. */
+function copiesSql(ruleSet: RuleSet, scopes: readonly string[], range: TimeRange): string {
+  const key = keyColumns(identityRule)
+  const keyList = key.join(', ')
+  const from = range.start - lookBackMs(ruleSet)
+  const ids = `(SELECT raw_partition, raw_offset, event_time, ${keyList} FROM clicks WHERE ${within(from, range.end)})`
+  const watched = [
+    `SELECT ${keyList} FROM clicks WHERE ${inRange(range)}`,
+    ...scopes.map((name) => `SELECT ${keyList} FROM ${name} WHERE event_time < ${range.start}`),
+  ].join(' UNION ALL ')
+  const isWide = range.start - from > range.end - range.start
+  const narrowed = isWide ? `${ids} n SEMI JOIN (${watched}) w ON ${equal('n', 'w', key)}` : `${ids} n`
+  const grouped = key.map((name) => `n.${name}`).join(', ')
+  const repeated = `(SELECT ${grouped} FROM ${narrowed} GROUP BY ${grouped} HAVING count(*) > 1)`
+  return `SELECT raw_partition, raw_offset, event_time FROM (
+    SELECT c.raw_partition, c.raw_offset, c.event_time,
+      LAG(c.event_time, 1) OVER (PARTITION BY ${key.map((name) => `c.${name}`).join(', ')}
+        ORDER BY c.event_time, c.raw_partition, c.raw_offset) AS prior
+    FROM ${ids} c SEMI JOIN ${repeated} k ON ${equal('c', 'k', key)}
+  ) lagged WHERE event_time > ${range.start - widestWindowMs(ruleSet)} AND prior > event_time - ${identityRule.windowMs}`
+}
+
+/** Clicks of the range that a repeat rule catches: the n-th previous click of the key is inside the window. */
+function hitsSql(rule: RepeatRule, rank: number, scope: string, range: TimeRange): string {
+  const key = keyColumns(rule)
+  return `SELECT raw_partition, raw_offset, ${rank} AS verdict_rank FROM (
+    SELECT s.raw_partition, s.raw_offset, s.event_time,
+      LAG(s.event_time, ${rule.after}) OVER (PARTITION BY ${key.map((name) => `s.${name}`).join(', ')}
+        ORDER BY s.event_time, s.event_id) AS prior
+    FROM ${scope} s ANTI JOIN copies x
+      ON s.raw_partition = x.raw_partition AND s.raw_offset = x.raw_offset
+  ) lagged WHERE event_time >= ${range.start} AND prior > event_time - ${rule.windowMs}`
+}
+
+function marksSql(ruleSet: RuleSet, range: TimeRange): string | undefined {
+  const whens = ruleSet.rules.flatMap((rule, i) =>
+    rule.kind === 'mark' ? [`WHEN ${carries(rule.mark)} THEN ${i + 1}`] : [],
+  )
+  if (whens.length === 0) return undefined
+  return `SELECT raw_partition, raw_offset, CASE ${whens.join(' ')} END AS verdict_rank
+    FROM clicks WHERE ${inRange(range)} AND ${isMarked(ruleSet)}`
+}
+
+/**
+ * Compiles a rule set to SQL over a relation `clicks` that holds the archive's columns for at
+ * least [start - lookBackMs, end).
+ * @param range - event times to judge; whole milliseconds
+ * @returns a query yielding (raw_partition, raw_offset, verdict_rank): one row for each click of
+ *   the range that is a copy (rank 0) or caught by rule number `rank` (from 1); no row means valid.
+ */
+export function compileRuleSet(ruleSet: RuleSet, range: TimeRange): string {
+  const repeats = ruleSet.rules.flatMap((rule, i) =>
+    isRepeat(rule) ? [{ rule, rank: i + 1, scope: `scope_${i + 1}` }] : [],
+  )
+  const ctes = [
+    ...repeats.map(({ rule, scope }) => `${scope} AS (${scopeSql(ruleSet, rule, range)})`),
+    `copies AS (${copiesSql(
+      ruleSet,
+      repeats.map(({ scope }) => scope),
+      range,
+    )})`,
+  ]
+  const marked = marksSql(ruleSet, range)
+  const found = [
+    `SELECT raw_partition, raw_offset, ${copyRank} AS verdict_rank FROM copies WHERE event_time >= ${range.start}`,
+    ...(marked ? [marked] : []),
+    ...repeats.map(({ rule, rank, scope }) => hitsSql(rule, rank, scope, range)),
+  ]
+  return `WITH ${ctes.join(',\n')}
+SELECT raw_partition, raw_offset, min(verdict_rank) AS verdict_rank
+FROM (${found.join('\nUNION ALL\n')}) found GROUP BY raw_partition, raw_offset`
+}
+
+/** SQL expressions that turn a `verdict_rank` column (null: valid) into status and rule id. */
+export function verdictColumns(ruleSet: RuleSet): { status: string; rule: string } {
+  const pick = (value: (rule: Rule) => string, otherwise: string) =>
+    ruleSet.rules.length === 0
+      ? `'${otherwise}'`
+      : `CASE verdict_rank ${ruleSet.rules
+          .map((rule, i) => `WHEN ${i + 1} THEN '${value(rule)}'`)
+          .join(' ')} ELSE '${otherwise}' END`
+  return { status: pick((rule) => rule.status, 'valid'), rule: pick((rule) => rule.id, '') }
+}

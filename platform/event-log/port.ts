@@ -1,0 +1,75 @@
+// The event log: topics, partitions, offsets, groups, atomic (produce + commit offsets). Shaped
+// after Kafka's guarantees and nothing else, so that SQLite and Kafka mean the same.
+import type { Topic } from '#schemas/topics.ts'
+
+export interface NewRecord {
+  /** Decides the partition (core/identity.ts, partitionOf). */
+  readonly key: string
+  readonly value: Uint8Array
+  /** Milliseconds; `offsetAt` searches by it. */
+  readonly timestamp: number
+}
+
+export interface LogRecord {
+  readonly partition: number
+  readonly offset: number
+  readonly timestamp: number
+  readonly key: string
+  readonly value: Uint8Array
+}
+
+/** Reads one partition in order; only committed records. */
+export interface LogReader {
+  /**
+   * The next records, at most `maxRecords`; waits up to `waitMs` for the first.
+   * Empty when nothing came. One call at a time.
+   */
+  read(maxRecords: number, waitMs: number): Promise<LogRecord[]>
+  /** Offset of the next record to read. */
+  readonly position: number
+  close(): Promise<void>
+}
+
+export interface Output extends NewRecord {
+  readonly topic: string
+}
+
+/** The work on one assigned partition: consume, transform, produce. Dropped and opened anew after any failure. */
+export interface PartitionTask {
+  /** Maps records to outputs. Outputs and the new offset are committed together, or not at all. */
+  handle(records: readonly LogRecord[]): readonly Output[]
+  /** Called after the commit, and when the partition has nothing new; `end` is its end offset. */
+  progressed?(state: { committed: number; end: number; readAt: number }): void
+}
+
+export interface ProcessSpec {
+  readonly group: string
+  readonly topic: string
+  readonly maxRecords: number
+  /** Opens the work on a partition whose next record is at `committed`. */
+  open(partition: number, committed: number): Promise<PartitionTask>
+}
+
+export interface Processor {
+  /** Settles when the processor ends: fulfilled after close, rejected by a failure it cannot mend. */
+  readonly done: Promise<void>
+  /** Takes no new records, finishes the running transaction. */
+  close(): Promise<void>
+}
+
+export interface EventLog {
+  /** Makes missing topics. Idempotent. */
+  ensureTopics(topics: readonly Topic[], partitions: number): Promise<void>
+  /** Durable when it resolves. Records of one partition keep their order. */
+  append(topic: string, records: readonly NewRecord[]): Promise<void>
+  reader(topic: string, partition: number, fromOffset: number): Promise<LogReader>
+  /** Joins a group; a newer member takes over, an older one ends with `fenced`. */
+  process(spec: ProcessSpec): Promise<Processor>
+  /** End offset (one past the last record) of each partition. */
+  endOffsets(topic: string): Promise<number[]>
+  /** Committed offset of each partition; 0 where none is. */
+  committedOffsets(group: string, topic: string): Promise<number[]>
+  /** First offset whose record has a timestamp at or after `time`; the end offset if none has. */
+  offsetAt(topic: string, partition: number, time: number): Promise<number>
+  close(): Promise<void>
+}

@@ -1,0 +1,39 @@
+// The OLAP store: a speed view that it feeds itself from clicks.judged, exactly once; a batch view
+// that is replaced hour by hour; one query over both.
+import type { ReportQuery, ReportRow } from '#core/report-query.ts'
+
+export interface HourLoad {
+  /** Start of the hour, ms. */
+  readonly hour: number
+  readonly run: string
+  /** Object keys of the staged aggregates; none: the hour becomes empty. */
+  readonly files: readonly string[]
+}
+
+export interface RealtimeStatus {
+  /** Next offset of each partition of clicks.judged: everything below is visible to queries. */
+  readonly applied: readonly number[]
+}
+
+/** Sums of one hour of a view, for diffs and checks. */
+export interface HourTotals {
+  readonly hour: number
+  readonly click_count: number
+  readonly gross_click_count: number
+  readonly duplicate_click_count: number
+  readonly fraudulent_click_count: number
+}
+
+export interface OlapStore {
+  realtime(): Promise<RealtimeStatus>
+  /** Replaces hours of the batch view, each atomically. Repeating it changes nothing. */
+  replaceHours(loads: readonly HourLoad[]): Promise<void>
+  /** Hours of these loads that queries see already. */
+  loadedHours(loads: readonly HourLoad[]): Promise<readonly number[]>
+  /** Totals of hours in [start, end) of one view; hours without rows are absent. */
+  hourTotals(view: 'batch' | 'speed', start: number, end: number): Promise<HourTotals[]>
+  query(query: ReportQuery): Promise<ReportRow[]>
+  /** Removes clicks of the speed view before `time`, which the boundary must have passed. */
+  dropSpeedBefore(time: number): Promise<void>
+  close(): Promise<void>
+}

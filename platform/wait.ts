@@ -1,0 +1,33 @@
+// Waiting, bounded and interruptible.
+import { setTimeout as delay } from 'node:timers/promises'
+
+/** Waits, or less if the signal aborts first. Never throws. */
+export async function pause(ms: number, signal?: AbortSignal): Promise<void> {
+  await delay(ms, undefined, { signal }).catch(() => {})
+}
+
+/** Delay before attempt `n` (from 1): doubles from 50 ms, at most `maxMs`, half of it random. */
+export function backoffMs(attempt: number, maxMs = 5_000): number {
+  const full = Math.min(maxMs, 50 * 2 ** Math.min(attempt - 1, 20))
+  return full / 2 + Math.random() * (full / 2)
+}
+
+export interface UntilOptions {
+  readonly timeoutMs: number
+  readonly everyMs?: number
+  readonly what: string
+}
+
+/** Polls until `check` gives something truthy. @throws Error naming `what` at the deadline */
+export async function until<T>(
+  check: () => Promise<T> | T,
+  { timeoutMs, everyMs = 10, what }: UntilOptions,
+): Promise<NonNullable<T>> {
+  const deadline = Date.now() + timeoutMs
+  for (;;) {
+    const result = await check()
+    if (result) return result
+    if (Date.now() > deadline) throw new Error(`not within ${timeoutMs} ms: ${what}`)
+    await pause(everyMs)
+  }
+}

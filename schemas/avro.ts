@@ -1,0 +1,55 @@
+// Raw clicks on the wire: Avro in Confluent framing (magic byte 0, 4-byte big-endian schema id,
+// binary). Ids are fixed in schemas/avro-schema.ts, so no registry is needed, and one can be used.
+import { readFileSync } from 'node:fs'
+import avro from 'avsc'
+import { rawSchemaIds, rawWriterId } from './avro-schema.ts'
+import type { RawClick } from './fields.ts'
+
+const headerBytes = 5
+
+/** The published schema of an id, as it was written. */
+export function publishedRawSchema(id: number): avro.Schema {
+  const file = new URL(`./avro/clicks.raw.${id}.avsc`, import.meta.url)
+  return JSON.parse(readFileSync(file, 'utf8'))
+}
+
+// avsc reads a logical type that it has no class for as its base type: a plain long is what we want.
+const writer = avro.Type.forSchema(publishedRawSchema(rawWriterId))
+const readers = new Map<number, (bytes: Buffer) => RawClick>()
+for (const id of rawSchemaIds) {
+  const writerType = avro.Type.forSchema(publishedRawSchema(id))
+  const resolver = id === rawWriterId ? undefined : writer.createResolver(writerType)
+  readers.set(id, (bytes) => writer.fromBuffer(bytes, resolver) as RawClick)
+}
+
+/** Encodes a click for clicks.raw. */
+export function encodeRawClick(click: RawClick): Buffer {
+  const body = writer.toBuffer(click)
+  const framed = Buffer.allocUnsafe(headerBytes + body.length)
+  framed[0] = 0
+  framed.writeUInt32BE(rawWriterId, 1)
+  body.copy(framed, headerBytes)
+  return framed
+}
+
+export type Decoded = { kind: 'click'; click: RawClick } | { kind: 'reject'; reason: string }
+
+/** Decodes a record of clicks.raw. Bad bytes are a value, never an exception. */
+export function decodeRawClick(bytes: Uint8Array): Decoded {
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  if (buffer.length < headerBytes || buffer[0] !== 0) {
+    return { kind: 'reject', reason: 'not in Confluent framing (magic byte 0)' }
+  }
+  const id = buffer.readUInt32BE(1)
+  const read = readers.get(id)
+  if (!read) return { kind: 'reject', reason: `unknown schema id ${id}` }
+  try {
+    const click = read(buffer.subarray(headerBytes))
+    if (click.event_id === '' || !Number.isSafeInteger(click.event_time)) {
+      return { kind: 'reject', reason: 'a click without event_id or event_time' }
+    }
+    return { kind: 'click', click }
+  } catch (error) {
+    return { kind: 'reject', reason: `not Avro of schema ${id}: ${(error as Error).message}` }
+  }
+}

@@ -1,0 +1,20 @@
+// Column types of the field table in DuckDB's (and Spark's) SQL. Timestamps stay BIGINT
+// milliseconds: every engine compares and subtracts them alike, with no time zone in between.
+import type { Field, FieldType } from './fields.ts'
+
+const sqlTypes: Record<FieldType, string> = {
+  string: 'VARCHAR',
+  timestamp: 'BIGINT',
+  int: 'INTEGER',
+  long: 'BIGINT',
+}
+
+/** `name TYPE, name TYPE, ..` for a CREATE TABLE. */
+export function columnDefinitions(fields: readonly Field[]): string {
+  return fields.map((f) => `${f.name} ${sqlTypes[f.type]}`).join(', ')
+}
+
+/** `{name: 'TYPE', ..}`: the columns argument of DuckDB's read_json. */
+export function jsonColumns(fields: readonly Field[]): string {
+  return `{${fields.map((f) => `${f.name}: '${sqlTypes[f.type]}'`).join(', ')}}`
+}

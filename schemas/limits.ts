@@ -1,0 +1,26 @@
+// Limits of what comes in, each named once.
+
+export const limits = {
+  /** Bytes of a request URL. */
+  urlBytesMax: 8_192,
+  /** Bytes of a POST body. */
+  bodyBytesMax: 2 * 1024 * 1024,
+  /** Clicks in one POST. */
+  batchClicksMax: 1_000,
+  /** Characters of an id: ad, campaign, publisher, impression, user. */
+  idCharsMax: 128,
+  userAgentCharsMax: 512,
+  referrerCharsMax: 1_024,
+  additionalParamsMax: 32,
+  additionalParamCharsMax: 256,
+  targetUrlCharsMax: 2_048,
+  /** Rows of one report answer. */
+  reportRowsMax: 50_000,
+  topNMax: 1_000,
+} as const
+
+/** A click's own time may be this far from the server's clock: [-7 days, +5 minutes]. */
+export const admission = { pastMs: 7 * 86_400_000, futureMs: 5 * 60_000 } as const
+
+/** An id that may stand in URLs, paths and file names. */
+export const idPattern = /^[A-Za-z0-9._:@-]+$/

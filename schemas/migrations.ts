@@ -1,0 +1,68 @@
+// Tables of the catalogue, as numbered migrations in the SQL that SQLite and PostgreSQL share.
+// A migration that has been released is never changed; add the next one.
+
+export interface Migration {
+  readonly id: number
+  readonly name: string
+  readonly statements: readonly string[]
+}
+
+export const migrations: readonly Migration[] = [
+  {
+    id: 1,
+    name: 'tables',
+    statements: [
+      `CREATE TABLE advertisers (
+        advertiser_id TEXT PRIMARY KEY, name TEXT NOT NULL,
+        signed_only INTEGER NOT NULL DEFAULT 0, created_at BIGINT NOT NULL)`,
+      `CREATE TABLE campaigns (
+        campaign_id TEXT PRIMARY KEY, advertiser_id TEXT NOT NULL REFERENCES advertisers (advertiser_id),
+        name TEXT NOT NULL, created_at BIGINT NOT NULL)`,
+      `CREATE TABLE ads (
+        ad_id TEXT PRIMARY KEY, advertiser_id TEXT NOT NULL REFERENCES advertisers (advertiser_id),
+        campaign_id TEXT NOT NULL DEFAULT '', name TEXT NOT NULL DEFAULT '', target_url TEXT NOT NULL,
+        created_at BIGINT NOT NULL, updated_at BIGINT NOT NULL)`,
+      'CREATE INDEX ads_by_advertiser ON ads (advertiser_id)',
+      `CREATE TABLE publishers (
+        publisher_id TEXT PRIMARY KEY, name TEXT NOT NULL, created_at BIGINT NOT NULL)`,
+      `CREATE TABLE placements (
+        slot TEXT PRIMARY KEY, publisher_id TEXT NOT NULL REFERENCES publishers (publisher_id),
+        ad_ids TEXT NOT NULL, created_at BIGINT NOT NULL)`,
+      `CREATE TABLE api_keys (
+        key_hash TEXT PRIMARY KEY, prefix TEXT NOT NULL, role TEXT NOT NULL,
+        advertiser_id TEXT NOT NULL DEFAULT '', publisher_id TEXT NOT NULL DEFAULT '',
+        name TEXT NOT NULL DEFAULT '', created_at BIGINT NOT NULL, expires_at BIGINT,
+        revoked_at BIGINT)`,
+      `CREATE TABLE rule_sets (
+        version INTEGER PRIMARY KEY, body TEXT NOT NULL, created_at BIGINT NOT NULL,
+        created_by TEXT NOT NULL)`,
+      `CREATE TABLE runs (
+        run_id TEXT PRIMARY KEY, kind TEXT NOT NULL, status TEXT NOT NULL, reason TEXT NOT NULL,
+        rule_set INTEGER NOT NULL, started_at BIGINT NOT NULL, finished_at BIGINT,
+        plan TEXT NOT NULL, result TEXT NOT NULL DEFAULT '')`,
+      `CREATE TABLE run_hours (
+        run_id TEXT NOT NULL REFERENCES runs (run_id), hour BIGINT NOT NULL, inputs TEXT NOT NULL,
+        files TEXT NOT NULL, clicks BIGINT NOT NULL, valid BIGINT NOT NULL, duplicate BIGINT NOT NULL,
+        invalid BIGINT NOT NULL, copies BIGINT NOT NULL, published_at BIGINT,
+        PRIMARY KEY (run_id, hour))`,
+      'CREATE INDEX run_hours_by_hour ON run_hours (hour, published_at)',
+      `CREATE TABLE boundaries (
+        boundary_id INTEGER PRIMARY KEY, boundary BIGINT NOT NULL, published_at BIGINT NOT NULL,
+        published_by TEXT NOT NULL, reason TEXT NOT NULL, run_id TEXT NOT NULL DEFAULT '',
+        proof TEXT NOT NULL)`,
+      `CREATE TABLE audit_log (
+        audit_id TEXT PRIMARY KEY, at BIGINT NOT NULL, actor TEXT NOT NULL, action TEXT NOT NULL,
+        subject TEXT NOT NULL, detail TEXT NOT NULL DEFAULT '')`,
+      `CREATE TABLE archive_manifests (
+        partition_id INTEGER NOT NULL, first_offset BIGINT NOT NULL, end_offset BIGINT NOT NULL,
+        PRIMARY KEY (partition_id, first_offset))`,
+      `CREATE TABLE archive_files (
+        path TEXT PRIMARY KEY, hour BIGINT NOT NULL, partition_id INTEGER NOT NULL,
+        clicks BIGINT NOT NULL, bytes BIGINT NOT NULL)`,
+      'CREATE INDEX archive_files_by_hour ON archive_files (hour)',
+      `CREATE TABLE heartbeats (
+        layer TEXT NOT NULL, node TEXT NOT NULL, reported_at BIGINT NOT NULL, body TEXT NOT NULL,
+        PRIMARY KEY (layer, node))`,
+    ],
+  },
+]

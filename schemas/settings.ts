@@ -1,0 +1,182 @@
+// Every setting, with its default. platform/config.ts reads them; docs/SETTINGS.md lists the same
+// (a test compares). An unknown CLICKLEDGER_ name or a malformed value stops the process.
+
+export type SettingType = 'string' | 'int' | 'boolean' | 'duration' | 'bytes' | 'list'
+
+export interface Setting {
+  readonly type: SettingType
+  readonly default: string
+  readonly doc: string
+  readonly choices?: readonly string[]
+  readonly secret?: true
+  readonly min?: number
+}
+
+export const settings = {
+  CLICKLEDGER_DATA_DIR: { type: 'string', default: './data', doc: 'Where everything is kept.' },
+  CLICKLEDGER_HOST: {
+    type: 'string',
+    default: '127.0.0.1',
+    doc: 'Address to listen on. Anything but loopback is reachable by others.',
+  },
+  CLICKLEDGER_INGEST_PORT: { type: 'int', default: '8080', doc: 'Port of ingest; 0: any free.' },
+  CLICKLEDGER_SERVING_PORT: { type: 'int', default: '8090', doc: 'Port of serving; 0: any free.' },
+  CLICKLEDGER_PUBLIC_INGEST_URL: {
+    type: 'string',
+    default: '',
+    doc: 'How browsers reach ingest, for signed click URLs; empty: host and port.',
+  },
+  CLICKLEDGER_ADMIN_KEY: {
+    type: 'string',
+    default: '',
+    secret: true,
+    doc: 'Admin API key to use instead of one made up on first start.',
+  },
+  CLICKLEDGER_SECRET: {
+    type: 'string',
+    default: '',
+    secret: true,
+    doc: 'Master secret for hashes and signatures (32 bytes or more, same on every node); empty: made on first start, kept in the data directory.',
+  },
+  CLICKLEDGER_SIGNING_KEY_IDS: {
+    type: 'list',
+    default: 'k1',
+    doc: 'Key ids accepted in signatures; the first one signs. Rotate by putting a new one first.',
+  },
+  CLICKLEDGER_LOG_LEVEL: {
+    type: 'string',
+    default: 'info',
+    choices: ['debug', 'info', 'warn', 'error', 'silent'],
+    doc: 'How much is logged, as JSON lines on stderr.',
+  },
+  CLICKLEDGER_PARTITIONS: {
+    type: 'int',
+    default: '4',
+    min: 1,
+    doc: 'Partitions of clicks.raw and clicks.judged, when the topics are made.',
+  },
+  CLICKLEDGER_NODE_ID: {
+    type: 'string',
+    default: 'node-1',
+    doc: 'Name of this node in the write-ahead log reports; unique among ingest nodes.',
+  },
+  CLICKLEDGER_TRUSTED_PROXIES: {
+    type: 'list',
+    default: '127.0.0.0/8,::1/128',
+    doc: 'Networks whose X-Forwarded-For is believed.',
+  },
+  CLICKLEDGER_BLOCKED_IPS: {
+    type: 'list',
+    default: '',
+    doc: 'Networks (CIDR) whose clicks get the mark blocked-ip.',
+  },
+  CLICKLEDGER_GEO_DATABASE: {
+    type: 'string',
+    default: '',
+    doc: 'Path of a geography database (.mmdb, DB-IP or MaxMind layout, country or city); empty: the bundled country database.',
+  },
+  CLICKLEDGER_RATE_LIMIT: {
+    type: 'int',
+    default: '2000',
+    min: 0,
+    doc: 'Requests a second from one address, at most; 0: no limit. Loopback proxies name the address.',
+  },
+  CLICKLEDGER_ACK: {
+    type: 'string',
+    default: 'wal',
+    choices: ['wal', 'log'],
+    doc: 'wal: answer when the click is on the local disk. log: also wait for the event log, up to 30 ms.',
+  },
+  CLICKLEDGER_WAL_SEGMENT_BYTES: {
+    type: 'bytes',
+    default: '64MiB',
+    min: 4096,
+    doc: 'Size of a write-ahead log segment file.',
+  },
+  CLICKLEDGER_WAL_BYTES_MAX: {
+    type: 'bytes',
+    default: '8GiB',
+    min: 4096,
+    doc: 'Unshipped clicks kept on disk at most; beyond it clicks are not accepted.',
+  },
+  CLICKLEDGER_SPEED_WINDOW: {
+    type: 'duration',
+    default: 'PT10M',
+    min: 1000,
+    doc: 'History the speed layer keeps for repeat rules and copies.',
+  },
+  CLICKLEDGER_SPEED_KEYS_MAX: {
+    type: 'int',
+    default: '4000000',
+    min: 1000,
+    doc: 'Keys each table of the speed layer holds in one generation, at most.',
+  },
+  CLICKLEDGER_SPEED_RETENTION: {
+    type: 'duration',
+    default: 'P7D',
+    min: 3_600_000,
+    doc: 'Age (event time) up to which clicks enter the speed view.',
+  },
+  CLICKLEDGER_ARCHIVE_INTERVAL: {
+    type: 'duration',
+    default: 'PT5M',
+    min: 100,
+    doc: 'Clicks wait this long at most before they are archived.',
+  },
+  CLICKLEDGER_ARCHIVE_ROWS_MAX: {
+    type: 'int',
+    default: '1000000',
+    min: 1,
+    doc: 'Clicks of one partition that are archived in one go.',
+  },
+  CLICKLEDGER_LATENESS: {
+    type: 'duration',
+    default: 'PT10M',
+    min: 0,
+    doc: 'Allowed lateness: how long after its end an hour is sealed.',
+  },
+  CLICKLEDGER_SEAL_INTERVAL: {
+    type: 'duration',
+    default: 'PT15S',
+    min: 50,
+    doc: 'How often the scheduler looks for hours to seal and to rebuild.',
+  },
+  CLICKLEDGER_NODE_SILENCE: {
+    type: 'duration',
+    default: 'PT1H',
+    min: 1000,
+    doc: 'An ingest node silent for longer is not waited for when sealing.',
+  },
+  CLICKLEDGER_REBUILD_WORKERS: {
+    type: 'int',
+    default: '1',
+    min: 1,
+    doc: 'Worker threads of a rebuild, one DuckDB thread each.',
+  },
+  CLICKLEDGER_REBUILD_MEMORY: {
+    type: 'bytes',
+    default: '1GiB',
+    min: 64 * 1024 * 1024,
+    doc: 'Memory of one rebuild worker; beyond it DuckDB spills to disk.',
+  },
+  CLICKLEDGER_REBUILD_TASK_CLICKS: {
+    type: 'int',
+    default: '8000000',
+    min: 1,
+    doc: 'Clicks of neighbouring hours that one rebuild task takes together, at most (an hour is never split).',
+  },
+  CLICKLEDGER_OLAP_MEMORY: {
+    type: 'bytes',
+    default: '2GiB',
+    min: 64 * 1024 * 1024,
+    doc: 'Memory of the embedded OLAP store.',
+  },
+  CLICKLEDGER_QUERY_TIMEOUT: {
+    type: 'duration',
+    default: 'PT30S',
+    min: 100,
+    doc: 'A report query is stopped after this time.',
+  },
+} as const satisfies Record<string, Setting>
+
+export type SettingName = keyof typeof settings
