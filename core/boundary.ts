@@ -93,8 +93,13 @@ export function sealingObstacles(proof: SealingProof): string[] {
   for (const { node, reportedAt, oldestUnshipped } of proof.nodes) {
     if (reportedAt < proof.boundary + proof.latenessMs) {
       obstacles.push(`ingest node ${node}: no report since the lateness passed`)
-    } else if (oldestUnshipped !== undefined && oldestUnshipped < proof.boundary + proof.latenessMs) {
-      obstacles.push(`ingest node ${node}: unshipped clicks since ${new Date(oldestUnshipped).toISOString()}`)
+    } else if (
+      oldestUnshipped !== undefined &&
+      oldestUnshipped < proof.boundary + proof.latenessMs
+    ) {
+      obstacles.push(
+        `ingest node ${node}: unshipped clicks since ${new Date(oldestUnshipped).toISOString()}`,
+      )
     }
   }
   return obstacles

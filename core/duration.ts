@@ -1,7 +1,6 @@
 // ISO 8601 durations of fixed length: weeks, days, hours, minutes, seconds. No months, no years.
 
-const pattern =
-  /^P(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d{1,3})?)S)?)?$/
+const pattern = /^P(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d{1,3})?)S)?)?$/
 
 /** Milliseconds of a duration such as `PT10M`; undefined where the text is none. */
 export function parseDuration(text: string): number | undefined {

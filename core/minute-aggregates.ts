@@ -2,7 +2,7 @@
 // tested against, and the SQL expressions that say the same.
 import { type DimensionName, dimensionNames } from '#schemas/dimensions.ts'
 import type { JudgedClick } from '#schemas/fields.ts'
-import { sumMetrics, type SumMetricName, uniqueMetrics } from '#schemas/metrics.ts'
+import { type SumMetricName, sumMetrics, uniqueMetrics } from '#schemas/metrics.ts'
 import { minuteMs } from '#schemas/paths.ts'
 import type { Status } from '#schemas/verdicts.ts'
 
@@ -68,5 +68,8 @@ export const memberColumn = (of: 'visitor' | 'ip_hash'): string => `${of}s`
 
 /** SQL: one list column for each unique metric: its members among valid clicks. Never empty lists: null. */
 export const memberColumnsSql = uniqueMetrics
-  .map((m) => `list(${m.of}) FILTER (WHERE status = 'valid' AND ${m.of} <> '') AS ${memberColumn(m.of)}`)
+  .map(
+    (m) =>
+      `list(${m.of}) FILTER (WHERE status = 'valid' AND ${m.of} <> '') AS ${memberColumn(m.of)}`,
+  )
   .join(', ')

@@ -1,7 +1,8 @@
 // Environment -> frozen typed values. All faults are reported at once, unknown names included.
+
+import { parseDuration } from '#core/duration.ts'
 import { ClickledgerError } from '#schemas/errors.ts'
 import { type Setting, type SettingName, settings } from '#schemas/settings.ts'
-import { parseDuration } from '#core/duration.ts'
 
 interface ValueOf {
   string: string
@@ -24,7 +25,9 @@ function parseBytes(text: string): number | undefined {
   return match ? Number(match[1]) * (byteUnits[match[2] ?? 'B'] ?? 1) : undefined
 }
 
-const parsers: { [T in keyof ValueOf]: { parse(text: string): ValueOf[T] | undefined; form: string } } = {
+const parsers: {
+  [T in keyof ValueOf]: { parse(text: string): ValueOf[T] | undefined; form: string }
+} = {
   string: { parse: (t) => t, form: 'a text' },
   int: { parse: (t) => (/^\d{1,15}$/.test(t) ? Number(t) : undefined), form: 'a whole number' },
   boolean: {
@@ -34,7 +37,11 @@ const parsers: { [T in keyof ValueOf]: { parse(text: string): ValueOf[T] | undef
   duration: { parse: parseDuration, form: 'an ISO 8601 duration such as PT10M' },
   bytes: { parse: parseBytes, form: 'a size such as 64MiB' },
   list: {
-    parse: (t) => t.split(',').map((s) => s.trim()).filter((s) => s !== ''),
+    parse: (t) =>
+      t
+        .split(',')
+        .map((s) => s.trim())
+        .filter((s) => s !== ''),
     form: 'a comma-separated list',
   },
 }

@@ -30,7 +30,11 @@ const dimensionFields = dimensions.map(({ name, doc }) => ({
 }))
 
 const identity = [
-  { name: 'event_id', type: 'string', doc: 'UUID in lower case. With advertiser_id: the identity.' },
+  {
+    name: 'event_id',
+    type: 'string',
+    doc: 'UUID in lower case. With advertiser_id: the identity.',
+  },
   { name: 'event_time', type: 'timestamp', doc: 'When the click happened; reports count by it.' },
   { name: 'received_time', type: 'timestamp', doc: 'When an ingest node accepted it.' },
 ] as const satisfies readonly Field[]

@@ -60,6 +60,8 @@ export const migrations: readonly Migration[] = [
         path TEXT PRIMARY KEY, hour BIGINT NOT NULL, partition_id INTEGER NOT NULL,
         clicks BIGINT NOT NULL, bytes BIGINT NOT NULL)`,
       'CREATE INDEX archive_files_by_hour ON archive_files (hour)',
+      `CREATE TABLE archive_requests (
+        partition_id INTEGER PRIMARY KEY, until_offset BIGINT NOT NULL, requested_at BIGINT NOT NULL)`,
       `CREATE TABLE heartbeats (
         layer TEXT NOT NULL, node TEXT NOT NULL, reported_at BIGINT NOT NULL, body TEXT NOT NULL,
         PRIMARY KEY (layer, node))`,

@@ -35,7 +35,11 @@ export function keyOf(rule: RepeatRule, click: JudgeableClick): string | undefin
   return rule.key.some((field) => click[field] === '') ? undefined : parts.join('\u0000')
 }
 
-function isRepeated(rule: RepeatRule, earlier: readonly JudgeableClick[], click: JudgeableClick): boolean {
+function isRepeated(
+  rule: RepeatRule,
+  earlier: readonly JudgeableClick[],
+  click: JudgeableClick,
+): boolean {
   const key = keyOf(rule, click)
   if (key === undefined) return false
   const inWindow = earlier.filter(

@@ -116,7 +116,10 @@ function refuseUnknown(object: Record<string, unknown>, known: readonly string[]
   }
 }
 
-function parseRepeat(rule: Record<string, unknown>, where: string): Omit<RepeatRule, 'id' | 'status'> {
+function parseRepeat(
+  rule: Record<string, unknown>,
+  where: string,
+): Omit<RepeatRule, 'id' | 'status'> {
   refuseUnknown(rule, ['id', 'kind', 'key', 'window', 'after', 'status'], where)
   const { key, window, after = 1 } = rule
   if (!Array.isArray(key) || key.length === 0) fault(`${where}.key must be a list of fields`)

@@ -1,7 +1,8 @@
 // The interpreters against the meaning: streaming = naive on ordered input with unlimited history,
 // set-based = naive on any input, in one piece or hour by hour.
-import test from 'ava'
+
 import { DuckDBInstance } from '@duckdb/node-api'
+import test from 'ava'
 import fc from 'fast-check'
 import { columnDefinitions } from '#schemas/columns.ts'
 import { type ArchivedClick, archivedFields } from '#schemas/fields.ts'
@@ -78,13 +79,18 @@ test('streaming equals naive on ordered input with unlimited history', (t) => {
 test('set-based equals naive on any input, whole and hour by hour', async (t) => {
   const clicks = randomClicks({ spanMs: 400, ids: 60, max: 80 })
   await fc.assert(
-    fc.asyncProperty(clicks, randomRuleSet(300), fc.integer({ min: 20, max: 200 }), async (some, ruleSet, step) => {
-      const expected = judgeNaively(ruleSet, some)
-      t.deepEqual(await judgeInSql(ruleSet, some, [{ start: 0, end: 400 }]), expected)
-      const pieces: TimeRange[] = []
-      for (let start = 0; start < 400; start += step) pieces.push({ start, end: start + step })
-      t.deepEqual(await judgeInSql(ruleSet, some, pieces), expected)
-    }),
+    fc.asyncProperty(
+      clicks,
+      randomRuleSet(300),
+      fc.integer({ min: 20, max: 200 }),
+      async (some, ruleSet, step) => {
+        const expected = judgeNaively(ruleSet, some)
+        t.deepEqual(await judgeInSql(ruleSet, some, [{ start: 0, end: 400 }]), expected)
+        const pieces: TimeRange[] = []
+        for (let start = 0; start < 400; start += step) pieces.push({ start, end: start + step })
+        t.deepEqual(await judgeInSql(ruleSet, some, pieces), expected)
+      },
+    ),
     { seed, numRuns: 60 },
   )
 })
@@ -97,7 +103,10 @@ test('copies further apart than the identity window, across look-backs', async (
       // Spread over eight days, so that windows of a day begin and end inside.
       const spread = some.map((c) => ({ ...c, event_time: c.event_time * (day / 50) }))
       const pieces = [0, 1, 2, 3, 4, 5, 6, 7].map((n) => ({ start: n * day, end: (n + 1) * day }))
-      t.deepEqual(await judgeInSql(defaultRuleSet, spread, pieces), judgeNaively(defaultRuleSet, spread))
+      t.deepEqual(
+        await judgeInSql(defaultRuleSet, spread, pieces),
+        judgeNaively(defaultRuleSet, spread),
+      )
     }),
     { seed, numRuns: 40 },
   )

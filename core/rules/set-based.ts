@@ -26,8 +26,7 @@ const all = (terms: readonly string[]) => terms.join(' AND ')
 const equal = (left: string, right: string, names: readonly string[]) =>
   all(names.map((name) => `${left}.${name} = ${right}.${name}`))
 const within = (from: number, end: number) => `event_time > ${from} AND event_time < ${end}`
-const inRange = (range: TimeRange) =>
-  `event_time >= ${range.start} AND event_time < ${range.end}`
+const inRange = (range: TimeRange) => `event_time >= ${range.start} AND event_time < ${range.end}`
 
 const carries = (mark: string) => `concat(',', marks, ',') LIKE '%,${mark},%'`
 
@@ -79,7 +78,9 @@ function copiesSql(ruleSet: RuleSet, scopes: readonly string[], range: TimeRange
     ...scopes.map((name) => `SELECT ${keyList} FROM ${name} WHERE event_time < ${range.start}`),
   ].join(' UNION ALL ')
   const isWide = range.start - from > range.end - range.start
-  const narrowed = isWide ? `${ids} n SEMI JOIN (${watched}) w ON ${equal('n', 'w', key)}` : `${ids} n`
+  const narrowed = isWide
+    ? `${ids} n SEMI JOIN (${watched}) w ON ${equal('n', 'w', key)}`
+    : `${ids} n`
   const grouped = key.map((name) => `n.${name}`).join(', ')
   const repeated = `(SELECT ${grouped} FROM ${narrowed} GROUP BY ${grouped} HAVING count(*) > 1)`
   return `SELECT raw_partition, raw_offset, event_time FROM (

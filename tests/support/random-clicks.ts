@@ -1,11 +1,11 @@
 // Random clicks for property tests: few keys and small times, so that repeats, ties, copies and
 // marks all happen often.
 import fc from 'fast-check'
+import type { Rule, RuleSet } from '#core/rules/rule-set.ts'
+import { keyFields } from '#core/rules/rule-set.ts'
 import type { ArchivedClick } from '#schemas/fields.ts'
 import { rawFields } from '#schemas/fields.ts'
 import { joinMarks, type Mark, marks } from '#schemas/verdicts.ts'
-import type { Rule, RuleSet } from '#core/rules/rule-set.ts'
-import { keyFields } from '#core/rules/rule-set.ts'
 
 /** The seed of this run: printed, and taken from SEED to repeat a failure. */
 export const seed = Number(process.env['SEED'] ?? Math.floor(Math.random() * 2 ** 31))
@@ -25,7 +25,9 @@ const oneOf = (...values: string[]) => fc.constantFrom(...values)
 export function randomClicks(options: { spanMs: number; ids: number; max: number }) {
   const click = fc.record({
     event_time: fc.integer({ min: 0, max: options.spanMs - 1 }),
-    event_id: fc.integer({ min: 0, max: options.ids }).map((n) => `id-${String(n).padStart(6, '0')}`),
+    event_id: fc
+      .integer({ min: 0, max: options.ids })
+      .map((n) => `id-${String(n).padStart(6, '0')}`),
     advertiser_id: oneOf('adv-1', 'adv-2'),
     ad_id: oneOf('ad-1', 'ad-2', 'ad-3'),
     impression_id: oneOf('', 'imp-1', 'imp-2', 'imp-3', 'imp-4'),
@@ -38,7 +40,9 @@ export function randomClicks(options: { spanMs: number; ids: number; max: number
   })
   return fc
     .array(click, { maxLength: options.max })
-    .map((list) => list.map((fields, i) => clickWith({ ...fields, raw_partition: i % 3, raw_offset: i })))
+    .map((list) =>
+      list.map((fields, i) => clickWith({ ...fields, raw_partition: i % 3, raw_offset: i })),
+    )
 }
 
 /** Rule sets of every kind, with windows that fit small times. */
@@ -51,7 +55,10 @@ export function randomRuleSet(windowMaxMs: number): fc.Arbitrary<RuleSet> {
   })
   const repeatRule = fc.record({
     kind: fc.constant('repeat' as const),
-    key: fc.subarray([...keyFields].filter((f) => f !== 'event_id'), { minLength: 1, maxLength: 2 }),
+    key: fc.subarray(
+      [...keyFields].filter((f) => f !== 'event_id'),
+      { minLength: 1, maxLength: 2 },
+    ),
     windowMs: fc.integer({ min: 1, max: windowMaxMs }),
     after: fc.constantFrom(1, 1, 2, 5),
     status,

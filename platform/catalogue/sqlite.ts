@@ -1,0 +1,67 @@
+// The catalogue in a SQLite file. node:sqlite is synchronous; statements are small. Threads and
+// processes open connections of their own and wait for each other's writes.
+import { mkdirSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { DatabaseSync, type StatementSync } from 'node:sqlite'
+import { LRUCache } from 'lru-cache'
+import { migrate } from './migrate.ts'
+import type { Catalogue, Queryable, SqlValue } from './port.ts'
+
+const statementsMax = 200
+const busyTimeoutMs = 10_000
+
+/**
+ * Opens the catalogue and brings its tables up to date.
+ * @param path - file; made where missing
+ */
+export async function openSqliteCatalogue({ path }: { path: string }): Promise<Catalogue> {
+  mkdirSync(dirname(path), { recursive: true })
+  const db = new DatabaseSync(path, { timeout: busyTimeoutMs })
+  db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON')
+  const statements = new LRUCache<string, StatementSync>({ max: statementsMax })
+
+  const run = <Row>(sql: string, params: readonly SqlValue[]): Row[] => {
+    let statement = statements.get(sql)
+    if (!statement) {
+      statement = db.prepare(sql)
+      statements.set(sql, statement)
+    }
+    const named: Record<string, SqlValue> = {}
+    params.forEach((value, i) => {
+      named[`$${i + 1}`] = value
+    })
+    return statement.all(named) as Row[]
+  }
+
+  // Transactions of one connection follow each other; plain queries wait for a running one, so
+  // that they never see or join its unfinished work.
+  let tail: Promise<unknown> = Promise.resolve()
+  const inTurn = <T>(work: () => T | Promise<T>): Promise<T> => {
+    const result = tail.then(work)
+    tail = result.catch(() => {})
+    return result
+  }
+  const tx: Queryable = {
+    query: async <Row extends object>(sql: string, params: readonly SqlValue[] = []) =>
+      run<Row>(sql, params),
+  }
+
+  const catalogue: Catalogue = {
+    query: (sql, params = []) => inTurn(() => run(sql, params)),
+    transaction: (work) =>
+      inTurn(async () => {
+        db.exec('BEGIN IMMEDIATE')
+        try {
+          const result = await work(tx)
+          db.exec('COMMIT')
+          return result
+        } catch (error) {
+          db.exec('ROLLBACK')
+          throw error
+        }
+      }),
+    close: () => inTurn(() => db.close()),
+  }
+  await migrate(catalogue)
+  return catalogue
+}

@@ -1,0 +1,97 @@
+// Consume, transform, produce on the SQLite log: one member has all partitions; outputs and
+// offsets of a round are one transaction. A newer member raises the group's epoch, and the older
+// one's next commit is refused (fenced).
+import { ClickledgerError } from '#schemas/errors.ts'
+import { backoffMs, pause } from '../wait.ts'
+import type {
+  LogReader,
+  LogRecord,
+  NewRecord,
+  PartitionTask,
+  Processor,
+  ProcessSpec,
+} from './port.ts'
+import type { SqliteStore } from './sqlite-store.ts'
+
+const idleMs = 5
+/** Failures in a row after which the processor gives up. */
+const attemptsMax = 8
+
+interface Assigned {
+  readonly partition: number
+  readonly reader: LogReader
+  readonly task: PartitionTask
+}
+
+export interface ProcessorParts {
+  readonly spec: ProcessSpec
+  readonly input: SqliteStore
+  readonly outputs: SqliteStore
+  readonly reader: (topic: string, partition: number, from: number) => Promise<LogReader>
+}
+
+export function startProcessor({ spec, input, outputs, reader }: ProcessorParts): Processor {
+  const { group, topic, maxRecords } = spec
+  const stopping = new AbortController()
+  const epoch = outputs.join(group, topic)
+
+  const openAll = async (): Promise<Assigned[]> => {
+    const committed = outputs.committed(group, topic, input.partitions(topic))
+    const assigned: Assigned[] = []
+    for (const [partition, from] of committed.entries()) {
+      const task = await spec.open(partition, from)
+      assigned.push({ partition, task, reader: await reader(topic, partition, from) })
+    }
+    return assigned
+  }
+
+  const round = async (assigned: readonly Assigned[]): Promise<boolean> => {
+    const readAt = Date.now()
+    const ends = input.ends(topic)
+    const produced = new Map<string, NewRecord[]>()
+    const offsets = new Map<number, number>()
+    for (const { partition, task, reader: from } of assigned) {
+      const records: LogRecord[] = await from.read(maxRecords, 0)
+      if (records.length === 0) continue
+      for (const { topic: output, ...record } of task.handle(records)) {
+        const list = produced.get(output)
+        if (list) list.push(record)
+        else produced.set(output, [record])
+      }
+      offsets.set(partition, from.position)
+    }
+    if (offsets.size > 0) outputs.commit({ group, topic, epoch, offsets }, produced)
+    for (const { partition, task, reader: from } of assigned) {
+      task.progressed?.({ committed: from.position, end: ends[partition] ?? 0, readAt })
+    }
+    return offsets.size > 0
+  }
+
+  const run = async (): Promise<void> => {
+    let failures = 0
+    while (!stopping.signal.aborted) {
+      try {
+        // After a failure the tasks are ahead of what is committed: open them anew.
+        const assigned = await openAll()
+        while (!stopping.signal.aborted) {
+          if (!(await round(assigned))) await pause(idleMs, stopping.signal)
+          failures = 0
+        }
+      } catch (error) {
+        if (error instanceof ClickledgerError && error.code === 'fenced') throw error
+        if (++failures >= attemptsMax) throw error
+        await pause(backoffMs(failures), stopping.signal)
+      }
+    }
+  }
+
+  const done = run()
+  done.catch(() => {}) // the owner sees it on `done`; nobody else needs to
+  return {
+    done,
+    async close() {
+      stopping.abort()
+      await done.catch(() => {})
+    },
+  }
+}
