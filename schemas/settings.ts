@@ -177,6 +177,17 @@ export const settings = {
     min: 100,
     doc: 'A report query is stopped after this time.',
   },
+  CLICKLEDGER_URL: {
+    type: 'string',
+    default: '',
+    doc: 'Serving URL of the instance that commands work on; empty: the one on the data directory.',
+  },
+  CLICKLEDGER_KEY: {
+    type: 'string',
+    default: '',
+    secret: true,
+    doc: 'API key that commands use; empty: one made for the command, in the data directory.',
+  },
 } as const satisfies Record<string, Setting>
 
 export type SettingName = keyof typeof settings
