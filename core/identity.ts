@@ -1,7 +1,7 @@
 // Who and what a click is: identity, visitor, partition key, order. Hashes are 72 bits as 12
 // base64url characters: short enough that DuckDB keeps them inline, and for 10^9 visitors the
 // chance of any collision is 1 in 10,000.
-import { createHash, createHmac } from 'node:crypto'
+import { createHmac, hash } from 'node:crypto'
 
 export const hashChars = 12
 
@@ -15,12 +15,7 @@ export function keyedHash(key: Uint8Array, value: string): string {
 export function visitorOf(userHash: string, ipHash: string, userAgent: string): string {
   if (userHash !== '') return userHash
   if (ipHash === '') return ''
-  return createHash('sha256')
-    .update(ipHash)
-    .update('\n')
-    .update(userAgent)
-    .digest('base64url')
-    .slice(0, hashChars)
+  return hash('sha256', `${ipHash}\n${userAgent}`, 'base64url').slice(0, hashChars)
 }
 
 /** Number of partitions that the clicks of one ad spread over. */

@@ -63,13 +63,21 @@ export const sumColumnsSql = sumMetrics
   })
   .join(', ')
 
-/** Column of an aggregate row that lists the members of a unique metric. */
-export const memberColumn = (of: 'visitor' | 'ip_hash'): string => `${of}s`
-
-/** SQL: one list column for each unique metric: its members among valid clicks. Never empty lists: null. */
+/** SQL: one list column for each unique metric: its members among valid clicks; null where none. */
 export const memberColumnsSql = uniqueMetrics
-  .map(
-    (m) =>
-      `list(${m.of}) FILTER (WHERE status = 'valid' AND ${m.of} <> '') AS ${memberColumn(m.of)}`,
-  )
+  .map((m) => `list(${m.of}) FILTER (WHERE status = 'valid' AND ${m.of} <> '') AS ${m.members}`)
   .join(', ')
+
+/** SQL: from rows with event_time, dimensions and status to aggregate rows. Ends before FROM. */
+export const aggregateSelectSql = `SELECT event_time - event_time % ${minuteMs} AS minute, ${dimensionNames.join(', ')}, ${sumColumnsSql}, ${memberColumnsSql}`
+
+/** SQL: what to group by beside the select above. */
+export const aggregateGroupSql = `GROUP BY event_time - event_time % ${minuteMs}, ${dimensionNames.join(', ')}`
+
+/** SQL: columns of a table of minute aggregates, in the order of the select above. */
+export const aggregateColumnsSql = [
+  'minute BIGINT',
+  ...dimensionNames.map((name) => `${name} VARCHAR`),
+  ...sumMetrics.map((m) => `${m.name} BIGINT`),
+  ...uniqueMetrics.map((m) => `${m.members} VARCHAR[]`),
+].join(', ')

@@ -27,9 +27,9 @@ export function openCatalogue(settings: Settings): Promise<Catalogue> {
   return openSqliteCatalogue({ path: dataPaths(settings).catalogue })
 }
 
-/** Opens the event log and makes sure that its topics exist. */
-export async function openEventLog(settings: Settings): Promise<EventLog> {
-  const log = await openSqliteEventLog({ dir: dataPaths(settings).log })
+/** Opens the event log and makes sure that its topics exist. @param now - the layer's clock */
+export async function openEventLog(settings: Settings, now: () => number): Promise<EventLog> {
+  const log = await openSqliteEventLog({ dir: dataPaths(settings).log, now })
   await log.ensureTopics(Object.values(topics), settings.CLICKLEDGER_PARTITIONS)
   return log
 }

@@ -32,6 +32,18 @@ export function encodeRawClick(click: RawClick): Buffer {
   return framed
 }
 
+/**
+ * Encodes a click for clicks.raw into a buffer, for the hot path: nothing is allocated.
+ * @returns where the encoded bytes end; -1 where they do not fit
+ */
+export function encodeRawClickInto(click: RawClick, into: Buffer, at: number): number {
+  if (at + headerBytes > into.length) return -1
+  into[at] = 0
+  into.writeUInt32BE(rawWriterId, at + 1)
+  const end = writer.encode(click, into, at + headerBytes)
+  return end < 0 ? -1 : end
+}
+
 export type Decoded = { kind: 'click'; click: RawClick } | { kind: 'reject'; reason: string }
 
 /** Decodes a record of clicks.raw. Bad bytes are a value, never an exception. */

@@ -111,6 +111,12 @@ export const errors = {
     title: 'campaign_id is not the campaign of this ad.',
     fix: 'Leave campaign_id out, or send the one of the ad.',
   },
+  'ad-owner': {
+    status: 409,
+    retryable: false,
+    title: 'The ad or the campaign belongs to another advertiser.',
+    fix: 'Make a new ad: what was already counted is billed to the advertiser it was counted for.',
+  },
   'event-too-old': {
     status: 400,
     retryable: false,

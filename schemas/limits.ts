@@ -17,6 +17,10 @@ export const limits = {
   /** Rows of one report answer. */
   reportRowsMax: 50_000,
   topNMax: 1_000,
+  /** Rows that paging may skip: further on, narrow the query instead. */
+  reportOffsetMax: 2_000_000,
+  reportFiltersMax: 20,
+  reportFilterValuesMax: 200,
 } as const
 
 /** A click's own time may be this far from the server's clock: [-7 days, +5 minutes]. */

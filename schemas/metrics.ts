@@ -13,6 +13,8 @@ interface UniqueMetric {
   readonly kind: 'unique'
   /** The field whose distinct non-empty values are counted. */
   readonly of: 'visitor' | 'ip_hash'
+  /** Column of an aggregate row that lists those values. */
+  readonly members: string
   readonly doc: string
 }
 
@@ -45,12 +47,14 @@ export const metrics = [
     name: 'unique_user_count',
     kind: 'unique',
     of: 'visitor',
+    members: 'visitors',
     doc: 'Distinct visitors of valid clicks.',
   },
   {
     name: 'unique_ip_count',
     kind: 'unique',
     of: 'ip_hash',
+    members: 'ip_hashes',
     doc: 'Distinct IP addresses of valid clicks.',
   },
 ] as const satisfies readonly (SumMetric | UniqueMetric)[]

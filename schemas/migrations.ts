@@ -41,11 +41,10 @@ export const migrations: readonly Migration[] = [
         rule_set INTEGER NOT NULL, started_at BIGINT NOT NULL, finished_at BIGINT,
         plan TEXT NOT NULL, result TEXT NOT NULL DEFAULT '')`,
       `CREATE TABLE run_hours (
-        run_id TEXT NOT NULL REFERENCES runs (run_id), hour BIGINT NOT NULL, inputs TEXT NOT NULL,
-        files TEXT NOT NULL, clicks BIGINT NOT NULL, valid BIGINT NOT NULL, duplicate BIGINT NOT NULL,
-        invalid BIGINT NOT NULL, copies BIGINT NOT NULL, published_at BIGINT,
-        PRIMARY KEY (run_id, hour))`,
-      'CREATE INDEX run_hours_by_hour ON run_hours (hour, published_at)',
+        run_id TEXT NOT NULL REFERENCES runs (run_id), hour BIGINT NOT NULL,
+        rule_set INTEGER NOT NULL, archive_version BIGINT NOT NULL, files TEXT NOT NULL,
+        valid BIGINT NOT NULL, duplicate BIGINT NOT NULL,
+        invalid BIGINT NOT NULL, copies BIGINT NOT NULL, PRIMARY KEY (run_id, hour))`,
       `CREATE TABLE boundaries (
         boundary_id INTEGER PRIMARY KEY, boundary BIGINT NOT NULL, published_at BIGINT NOT NULL,
         published_by TEXT NOT NULL, reason TEXT NOT NULL, run_id TEXT NOT NULL DEFAULT '',
@@ -56,10 +55,19 @@ export const migrations: readonly Migration[] = [
       `CREATE TABLE archive_manifests (
         partition_id INTEGER NOT NULL, first_offset BIGINT NOT NULL, end_offset BIGINT NOT NULL,
         PRIMARY KEY (partition_id, first_offset))`,
+      // version: of the archive as a whole, raised by each manifest. Files are only ever added, so
+      // "built from version v" says exactly from which files.
+      'CREATE TABLE archive_version (id INTEGER PRIMARY KEY, version BIGINT NOT NULL)',
+      'INSERT INTO archive_version (id, version) VALUES (1, 0)',
       `CREATE TABLE archive_files (
         path TEXT PRIMARY KEY, hour BIGINT NOT NULL, partition_id INTEGER NOT NULL,
-        clicks BIGINT NOT NULL, bytes BIGINT NOT NULL)`,
+        clicks BIGINT NOT NULL, bytes BIGINT NOT NULL, version BIGINT NOT NULL)`,
       'CREATE INDEX archive_files_by_hour ON archive_files (hour)',
+      `CREATE TABLE archive_hours (
+        hour BIGINT PRIMARY KEY, clicks BIGINT NOT NULL, version BIGINT NOT NULL)`,
+      `CREATE TABLE published_hours (
+        hour BIGINT PRIMARY KEY, run_id TEXT NOT NULL REFERENCES runs (run_id),
+        rule_set INTEGER NOT NULL, archive_version BIGINT NOT NULL, published_at BIGINT NOT NULL)`,
       `CREATE TABLE archive_requests (
         partition_id INTEGER PRIMARY KEY, until_offset BIGINT NOT NULL, requested_at BIGINT NOT NULL)`,
       `CREATE TABLE heartbeats (

@@ -128,6 +128,7 @@ export function testEventLogContract(test: TestFn, name: string, contract: Event
       group,
       topic,
       maxRecords: 20,
+      now: Date.now,
       open: async () => ({
         handle: (records) => {
           handled += records.length
@@ -158,9 +159,9 @@ export function testEventLogContract(test: TestFn, name: string, contract: Event
           records.map((r) => ({ ...r, topic: topics.judged.name })),
       }),
     }
-    const old = await log.process({ group, topic, maxRecords: 10, ...copy })
+    const old = await log.process({ group, topic, maxRecords: 10, now: Date.now, ...copy })
     const other = await open()
-    const young = await other.process({ group, topic, maxRecords: 10, ...copy })
+    const young = await other.process({ group, topic, maxRecords: 10, now: Date.now, ...copy })
     const sent = Array.from({ length: 50 }, (_, i) => record(`key-${i}`, `${group}:${i}`))
     await log.append(topic, sent)
     await until(

@@ -38,7 +38,10 @@ export interface Output extends NewRecord {
 export interface PartitionTask {
   /** Maps records to outputs. Outputs and the new offset are committed together, or not at all. */
   handle(records: readonly LogRecord[]): readonly Output[]
-  /** Called after the commit, and when the partition has nothing new; `end` is its end offset. */
+  /**
+   * Called after the commit, and when the partition has nothing new.
+   * `end` was its end offset at the time `readAt`.
+   */
   progressed?(state: { committed: number; end: number; readAt: number }): void
 }
 
@@ -46,6 +49,8 @@ export interface ProcessSpec {
   readonly group: string
   readonly topic: string
   readonly maxRecords: number
+  /** Clock of `readAt`. */
+  readonly now: () => number
   /** Opens the work on a partition whose next record is at `committed`. */
   open(partition: number, committed: number): Promise<PartitionTask>
 }

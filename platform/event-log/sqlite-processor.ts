@@ -31,7 +31,7 @@ export interface ProcessorParts {
 }
 
 export function startProcessor({ spec, input, outputs, reader }: ProcessorParts): Processor {
-  const { group, topic, maxRecords } = spec
+  const { group, topic, maxRecords, now } = spec
   const stopping = new AbortController()
   const epoch = outputs.join(group, topic)
 
@@ -46,7 +46,7 @@ export function startProcessor({ spec, input, outputs, reader }: ProcessorParts)
   }
 
   const round = async (assigned: readonly Assigned[]): Promise<boolean> => {
-    const readAt = Date.now()
+    const readAt = now()
     const ends = input.ends(topic)
     const produced = new Map<string, NewRecord[]>()
     const offsets = new Map<number, number>()

@@ -1,0 +1,290 @@
+// The contract of an OLAP store, run unchanged over every adapter: what it answers equals the
+// naive aggregation of the clicks that each side holds.
+import { randomUUID } from 'node:crypto'
+import type { ExecutionContext, TestFn } from 'ava'
+import fc from 'fast-check'
+import { aggregateByMinute, type MinuteAggregate } from '#core/minute-aggregates.ts'
+import type { Filter, ReportQuery, ReportRow } from '#core/report-query.ts'
+import { type DimensionName, dimensionNames } from '#schemas/dimensions.ts'
+import { type JudgedClick, judgedFields } from '#schemas/fields.ts'
+import { type MetricName, metricNames, sumMetrics } from '#schemas/metrics.ts'
+import { hourMs, minuteMs } from '#schemas/paths.ts'
+import { topics } from '#schemas/topics.ts'
+import { statuses } from '#schemas/verdicts.ts'
+import { seed } from '../../tests/support/random-clicks.ts'
+import { stageClicks } from '../../tests/support/staged.ts'
+import type { EventLog } from '../event-log/port.ts'
+import type { ObjectStore } from '../object-store/port.ts'
+import { until } from '../wait.ts'
+import type { HourLoad, OlapStore } from './port.ts'
+
+export interface OlapParts {
+  readonly store: OlapStore
+  readonly log: EventLog
+  readonly objects: ObjectStore
+}
+
+export interface OlapContract {
+  /** Opens an empty store whose clock shows `now`; `reopen` closes it and opens it again. */
+  open(t: ExecutionContext, now: number): Promise<OlapParts & { reopen(): Promise<OlapStore> }>
+}
+
+const start = Date.UTC(2026, 0, 5, 10)
+const hours = 4
+const blank = Object.fromEntries(
+  judgedFields.map((f) => [f.name, f.type === 'string' ? '' : 0]),
+) as unknown as JudgedClick
+
+const randomJudged: fc.Arbitrary<JudgedClick> = fc
+  .record({
+    event_time: fc.integer({ min: start, max: start + hours * hourMs - 1 }),
+    advertiser_id: fc.constantFrom('adv-1', "o'adv"),
+    ad_id: fc.constantFrom('ad-1', 'ad-2', 'ad-3'),
+    country: fc.constantFrom('US', 'IL', ''),
+    device_type: fc.constantFrom('mobile', 'desktop'),
+    visitor: fc.constantFrom('', 'v1', 'v2', 'v3', 'v4'),
+    ip_hash: fc.constantFrom('', 'i1', 'i2'),
+    status: fc.constantFrom(...statuses),
+  })
+  .map((fields) => ({ ...blank, event_id: randomUUID(), ...fields }))
+
+const matches = (row: Readonly<Record<string, string>>, { dimension, kind, values }: Filter) => {
+  const value = row[dimension] ?? ''
+  if (kind === 'prefix') return values.some((v) => value.startsWith(v))
+  return values.includes(value) === (kind === 'in')
+}
+
+/** The answer, naively. Only granularities of fixed length, in UTC. */
+function answerNaively(
+  query: ReportQuery,
+  batch: readonly JudgedClick[],
+  speed: readonly JudgedClick[],
+): ReportRow[] {
+  const aggregate = (clicks: readonly JudgedClick[], from: number, to: number) =>
+    aggregateByMinute(clicks.map((click) => ({ click, status: click.status as 'valid' }))).filter(
+      (row) => row.minute >= from && row.minute < to,
+    )
+  const rows = [
+    ...aggregate(batch, query.start, Math.min(query.end, query.boundary)),
+    ...aggregate(speed, Math.max(query.start, query.boundary), query.end),
+  ].filter((row) => query.filters.every((filter) => matches(row.dimensions, filter)))
+  const step = { minute: minuteMs, hour: hourMs, day: 24 * hourMs }[query.granularity as 'minute']
+  const groups = Map.groupBy(rows, (row) => {
+    const time = step ? row.minute - (row.minute % step) : query.start
+    return JSON.stringify([time, ...query.dimensions.map((name) => row.dimensions[name])])
+  })
+  return [...groups].map(([key, group]) => {
+    const [time, ...values] = JSON.parse(key)
+    return {
+      time,
+      dimensions: Object.fromEntries(query.dimensions.map((name, i) => [name, values[i]])),
+      metrics: sumUp(group, query.metrics),
+    }
+  })
+}
+
+function sumUp(group: readonly MinuteAggregate[], wanted: readonly MetricName[]) {
+  const all: Record<string, number> = {
+    unique_user_count: new Set(group.flatMap((row) => [...row.visitors])).size,
+    unique_ip_count: new Set(group.flatMap((row) => [...row.ipHashes])).size,
+  }
+  for (const { name } of sumMetrics) {
+    all[name] = group.reduce((sum, row) => sum + row.counts[name], 0)
+  }
+  return Object.fromEntries(wanted.map((name) => [name, all[name] ?? 0]))
+}
+
+const byKey = (rows: readonly ReportRow[]) =>
+  rows.map((row) => JSON.stringify([row.time, row.dimensions, row.metrics])).sort()
+
+const everything: ReportQuery = {
+  start,
+  end: start + hours * hourMs,
+  boundary: start,
+  granularity: 'all',
+  timeZone: 'UTC',
+  dimensions: [],
+  filters: [],
+  metrics: metricNames,
+  limit: 10_000,
+  offset: 0,
+}
+
+const randomQuery: fc.Arbitrary<ReportQuery> = fc
+  .record({
+    from: fc.integer({ min: 0, max: hours * 60 }),
+    length: fc.integer({ min: 1, max: hours * 60 }),
+    boundaryHour: fc.integer({ min: 0, max: hours }),
+    granularity: fc.constantFrom(
+      'minute' as const,
+      'hour' as const,
+      'day' as const,
+      'all' as const,
+    ),
+    dimensions: fc.subarray(['advertiser_id', 'ad_id', 'country'] as DimensionName[]),
+    metrics: fc.subarray([...metricNames], { minLength: 1 }),
+    filters: fc.array(
+      fc.record({
+        dimension: fc.constantFrom('ad_id' as const, 'advertiser_id' as const, 'country' as const),
+        kind: fc.constantFrom('in' as const, 'not-in' as const, 'prefix' as const),
+        values: fc.subarray(['ad-1', 'ad-', "o'adv", 'US', ''], { minLength: 1 }),
+      }),
+      { maxLength: 2 },
+    ),
+  })
+  .map(({ from, length, boundaryHour, ...rest }) => ({
+    ...everything,
+    ...rest,
+    start: start + from * minuteMs,
+    end: start + (from + length) * minuteMs,
+    boundary: start + boundaryHour * hourMs,
+  }))
+
+export function testOlapContract(test: TestFn, name: string, contract: OlapContract): void {
+  const appendJudged = async ({ log, store }: OlapParts, clicks: readonly JudgedClick[]) => {
+    await log.append(
+      topics.judged.name,
+      clicks.map((click) => ({
+        key: click.event_id,
+        timestamp: click.event_time,
+        value: Buffer.from(JSON.stringify(click)),
+      })),
+    )
+    const ends = await log.endOffsets(topics.judged.name)
+    await until(
+      async () => (await store.realtime()).applied.every((at, i) => at >= (ends[i] ?? 0)),
+      { timeoutMs: 120_000, what: 'the speed view has everything' },
+    )
+  }
+
+  const stageAll = async (
+    { store, objects }: OlapParts,
+    run: string,
+    clicks: readonly JudgedClick[],
+  ) => {
+    const loads: HourLoad[] = []
+    for (let hour = start; hour < start + hours * hourMs; hour += hourMs) {
+      const mine = clicks.filter((c) => c.event_time >= hour && c.event_time < hour + hourMs)
+      const files = mine.length > 0 ? [`runs/${run}/${hour}.parquet`] : []
+      for (const file of files) await stageClicks(objects, file, mine)
+      loads.push({ hour, run, files })
+    }
+    await store.replaceHours(loads)
+    await until(async () => (await store.loadedHours(loads)).length === loads.length, {
+      timeoutMs: 120_000,
+      what: 'the hours are loaded',
+    })
+    return loads
+  }
+
+  test(`${name}: both views, split at any boundary, answer like the naive model`, async (t) => {
+    const parts = await contract.open(t, start + hours * hourMs)
+    const sample = (n: number, salt: number) =>
+      fc.sample(randomJudged, { numRuns: n, seed: seed + salt })
+    const [speed, batch] = [sample(400, 1), sample(300, 2)]
+    await appendJudged(parts, speed)
+    await stageAll(parts, 'run-1', batch)
+    t.log(`seed ${seed}`)
+    await fc.assert(
+      fc.asyncProperty(randomQuery, async (query) => {
+        const got = await parts.store.query(query)
+        t.deepEqual(byKey(got), byKey(answerNaively(query, batch, speed)))
+      }),
+      { seed, numRuns: 40 },
+    )
+  })
+
+  test(`${name}: replacing an hour again, or with nothing, leaves just the last`, async (t) => {
+    const parts = await contract.open(t, start + hours * hourMs)
+    const [first, second] = [1, 2].map((n) =>
+      fc.sample(randomJudged, { numRuns: 80, seed: seed + n }),
+    )
+    await stageAll(parts, 'run-1', first ?? [])
+    await stageAll(parts, 'run-2', second ?? [])
+    await stageAll(parts, 'run-2', second ?? [])
+    const query = {
+      ...everything,
+      boundary: everything.end,
+      granularity: 'minute' as const,
+      dimensions: dimensionNames,
+    }
+    t.deepEqual(
+      byKey(await parts.store.query(query)),
+      byKey(answerNaively(query, second ?? [], [])),
+    )
+    await parts.store.replaceHours([{ hour: start, run: 'run-3', files: [] }])
+    const totals = await parts.store.hourTotals('batch', start, start + hourMs)
+    t.deepEqual(totals, [])
+  })
+
+  test(`${name}: opened again it holds the same, and goes on where it was`, async (t) => {
+    const parts = await contract.open(t, start + hours * hourMs)
+    const clicks = fc.sample(randomJudged, { numRuns: 60, seed })
+    await appendJudged(parts, clicks.slice(0, 30))
+    const store = await parts.reopen()
+    await appendJudged({ ...parts, store }, clicks.slice(30))
+    t.deepEqual(byKey(await store.query(everything)), byKey(answerNaively(everything, [], clicks)))
+    await store.dropSpeedBefore(start + 2 * hourMs)
+    const left = clicks.filter((c) => c.event_time >= start + 2 * hourMs)
+    t.deepEqual(byKey(await store.query(everything)), byKey(answerNaively(everything, [], left)))
+  })
+
+  test(`${name}: clicks older than the retention stay out of the speed view`, async (t) => {
+    const parts = await contract.open(t, start + 9 * 24 * hourMs)
+    const clicks = fc.sample(randomJudged, { numRuns: 20, seed })
+    const young = clicks.map((c) => ({ ...c, event_time: c.event_time + 8 * 24 * hourMs }))
+    await appendJudged(parts, [...clicks, ...young])
+    const query = {
+      ...everything,
+      end: start + 20 * 24 * hourMs,
+      metrics: ['gross_click_count' as const],
+    }
+    t.is((await parts.store.query(query))[0]?.metrics.gross_click_count, 20)
+  })
+
+  test(`${name}: days, weeks and months begin at midnight of the time zone`, async (t) => {
+    const parts = await contract.open(t, Date.UTC(2026, 10, 8))
+    // New York leaves daylight saving time at 2026-11-01T06:00Z: that day has 25 hours.
+    const times = [
+      '2026-11-01T03:59Z',
+      '2026-11-01T04:00Z',
+      '2026-11-02T04:59Z',
+      '2026-11-02T05:00Z',
+    ]
+    const click = (time: string) => ({
+      ...blank,
+      event_id: randomUUID(),
+      event_time: Date.parse(time),
+      status: 'valid',
+    })
+    await appendJudged(parts, times.map(click))
+    const ask = async (granularity: ReportQuery['granularity']) => {
+      const rows = await parts.store.query({
+        ...everything,
+        start: Date.UTC(2026, 9, 1),
+        end: Date.UTC(2026, 11, 1),
+        boundary: Date.UTC(2026, 9, 1),
+        timeZone: 'America/New_York',
+        granularity,
+        metrics: ['click_count'],
+      })
+      return rows.map((row) => [
+        new Date(row.time).toISOString().slice(0, 16),
+        row.metrics.click_count,
+      ])
+    }
+    t.deepEqual(await ask('day'), [
+      ['2026-10-31T04:00', 1],
+      ['2026-11-01T04:00', 2],
+      ['2026-11-02T05:00', 1],
+    ])
+    t.deepEqual(await ask('week'), [
+      ['2026-10-26T04:00', 3],
+      ['2026-11-02T05:00', 1],
+    ])
+    t.deepEqual(await ask('month'), [
+      ['2026-10-01T04:00', 1],
+      ['2026-11-01T04:00', 3],
+    ])
+  })
+}

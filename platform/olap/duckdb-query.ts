@@ -1,0 +1,90 @@
+// A ReportQuery as DuckDB SQL: one statement over both views, split at the boundary. Uniques are
+// counted from the members of the aggregates, never added up.
+
+import { splitAtBoundary } from '#core/boundary.ts'
+import type { Filter, Granularity, ReportQuery } from '#core/report-query.ts'
+import { type MetricName, metricByName } from '#schemas/metrics.ts'
+
+export const views = { batch: 'batch_minutes', speed: 'speed_minutes' } as const
+
+const quote = (text: string) => `'${text.replaceAll("'", "''")}'`
+
+const stepMs: Partial<Record<Granularity, number>> = {
+  minute: 60_000,
+  hour: 3_600_000,
+  day: 86_400_000,
+}
+
+/** Start of the bucket (ms) that holds `minute`, in the query's time zone. */
+function bucketSql({ granularity, timeZone, start }: ReportQuery): string {
+  if (granularity === 'all') return `CAST(${start} AS BIGINT)`
+  const step = stepMs[granularity]
+  if (granularity === 'minute' || (timeZone === 'UTC' && step)) return `minute - minute % ${step}`
+  const local = `timezone(${quote(timeZone)}, make_timestamptz(minute * 1000))`
+  if (granularity === 'hour') {
+    // By the zone's offset, not by truncating local time: the two hours of an autumn night stay apart.
+    const offset = `(epoch_ms(${local}) - minute)`
+    return `minute - (minute + ${offset}) % ${step}`
+  }
+  return `epoch_ms(timezone(${quote(timeZone)}, date_trunc(${quote(granularity)}, ${local})))`
+}
+
+function filterSql({ dimension, kind, values }: Filter): string {
+  const list = values.map(quote).join(', ')
+  if (kind === 'in') return values.length === 0 ? 'false' : `${dimension} IN (${list})`
+  if (kind === 'not-in') return values.length === 0 ? 'true' : `${dimension} NOT IN (${list})`
+  return `(${values.map((v) => `starts_with(${dimension}, ${quote(v)})`).join(' OR ') || 'false'})`
+}
+
+/** Rows of both views that the query is about, with the named columns. */
+function sourceSql(query: ReportQuery, columns: readonly string[]): string {
+  const where = query.filters.map((filter) => ` AND ${filterSql(filter)}`).join('')
+  const { batch, speed } = splitAtBoundary(query, query.boundary)
+  const legs = [
+    { view: views.batch, interval: batch },
+    { view: views.speed, interval: speed },
+  ].flatMap(({ view, interval }) =>
+    interval
+      ? [
+          `SELECT ${columns.join(', ')} FROM ${view} WHERE minute >= ${interval.start} AND minute < ${interval.end}${where}`,
+        ]
+      : [],
+  )
+  const none = `SELECT ${columns.join(', ')} FROM ${views.batch} WHERE false`
+  return `(${legs.length > 0 ? legs.join(' UNION ALL ') : none})`
+}
+
+const split = (metrics: readonly MetricName[]) => {
+  const all = metrics.map(metricByName)
+  return {
+    sums: all.filter((m) => m.kind === 'sum'),
+    uniques: all.filter((m) => m.kind === 'unique'),
+  }
+}
+
+/**
+ * Compiles a query. The result has a column `bucket` (ms), the dimensions, and the metrics as
+ * DOUBLE (exact below 2^53).
+ */
+export function compileReportQuery(query: ReportQuery): string {
+  const { dimensions, metrics, orderBy, limit, offset } = query
+  const { sums, uniques } = split(metrics)
+  const keys = ['bucket', ...dimensions]
+  const select = [`${bucketSql(query)} AS bucket`, ...dimensions].join(', ')
+  // The sums come first and define the groups: every row has gross clicks, so no group is missed.
+  const sumColumns = sums.map((m) => `CAST(sum(${m.name}) AS DOUBLE) AS ${m.name}`)
+  const ctes = [
+    `base AS (SELECT ${[select, ...sumColumns].join(', ')} FROM ${sourceSql(query, ['minute', ...dimensions, ...sums.map((m) => m.name)])} GROUP BY ${keys.join(', ')})`,
+    ...uniques.map(
+      (m, i) =>
+        `unique_${i} AS (SELECT ${keys.join(', ')}, CAST(count(DISTINCT member) AS DOUBLE) AS ${m.name} FROM (
+          SELECT ${select}, unnest(${m.members}) AS member FROM ${sourceSql(query, ['minute', ...dimensions, m.members])})
+          GROUP BY ${keys.join(', ')})`,
+    ),
+  ]
+  const joins = uniques.map((_, i) => ` LEFT JOIN unique_${i} USING (${keys.join(', ')})`).join('')
+  const shown = [...keys, ...metrics.map((name) => `coalesce(${name}, 0) AS ${name}`)]
+  const order = [...(orderBy ? [`${orderBy} DESC`] : []), ...keys]
+  return `WITH ${ctes.join(', ')} SELECT ${shown.join(', ')} FROM base${joins}
+    ORDER BY ${order.join(', ')} LIMIT ${limit} OFFSET ${offset}`
+}

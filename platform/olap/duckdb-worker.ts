@@ -1,0 +1,150 @@
+// The thread that owns the DuckDB file: realtime ingestion on one connection, queries on others,
+// so that neither waits for the thread that answers HTTP.
+import { mkdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { parentPort, workerData } from 'node:worker_threads'
+import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
+import type { ReportQuery, ReportRow } from '#core/report-query.ts'
+import { isDimension } from '#schemas/dimensions.ts'
+import { ClickledgerError } from '#schemas/errors.ts'
+import { attachClock } from '../clock.ts'
+import { dataPaths, openEventLog, openObjectStore } from '../stack.ts'
+import { serveCalls } from '../thread-calls.ts'
+import type { DuckDbWorkerData } from './duckdb.ts'
+import { compileReportQuery } from './duckdb-query.ts'
+import { startTail } from './duckdb-tail.ts'
+import {
+  createTables,
+  dropSpeedBefore,
+  hourTotals,
+  loadedRuns,
+  replaceHour,
+  rowsOf,
+} from './duckdb-views.ts'
+import type { HourLoad, OlapStore } from './port.ts'
+
+const queryConnections = 3
+const waitingQueriesMax = 200
+
+const { settings, clock: sharedClock } = workerData as DuckDbWorkerData
+const clock = attachClock(sharedClock)
+const dir = dataPaths(settings).olap
+const scratch = join(dir, 'scratch')
+await rm(scratch, { recursive: true, force: true })
+await mkdir(scratch, { recursive: true })
+
+const db = await DuckDBInstance.create(join(dir, 'views.duckdb'), {
+  threads: '2',
+  memory_limit: `${settings.CLICKLEDGER_OLAP_MEMORY}B`,
+  temp_directory: scratch,
+  // Automatic checkpoints stall ingestion for seconds; this moves them far apart.
+  checkpoint_threshold: '512MB',
+  preserve_insertion_order: 'false',
+})
+const writing = await db.connect()
+await createTables(writing)
+const loading = await db.connect()
+const objects = await openObjectStore(settings)
+const log = await openEventLog(settings, clock.now)
+const tail = await startTail({
+  log,
+  connection: writing,
+  scratch,
+  now: clock.now,
+  retentionMs: settings.CLICKLEDGER_SPEED_RETENTION,
+})
+tail.done.catch((error) => {
+  // Without ingestion the view would silently stand still: end, and let the owner say so.
+  throw error
+})
+
+const idle: DuckDBConnection[] = []
+for (let i = 0; i < queryConnections; i++) idle.push(await db.connect())
+const waiting: ((connection: DuckDBConnection) => void)[] = []
+
+async function withConnection<T>(work: (c: DuckDBConnection) => Promise<T>): Promise<T> {
+  let connection = idle.pop()
+  if (!connection) {
+    if (waiting.length >= waitingQueriesMax) {
+      throw new ClickledgerError('unavailable', 'too many queries are waiting')
+    }
+    const { promise, resolve } = Promise.withResolvers<DuckDBConnection>()
+    waiting.push(resolve)
+    connection = await promise
+  }
+  try {
+    return await work(connection)
+  } finally {
+    const next = waiting.shift()
+    if (next) next(connection)
+    else idle.push(connection)
+  }
+}
+
+async function runQuery(query: ReportQuery): Promise<ReportRow[]> {
+  return withConnection(async (connection) => {
+    let timedOut = false
+    const timer = setTimeout(() => {
+      timedOut = true
+      connection.interrupt()
+    }, settings.CLICKLEDGER_QUERY_TIMEOUT)
+    try {
+      const rows = await rowsOf(connection, compileReportQuery(query))
+      return rows.map((row) => toReportRow(row))
+    } catch (error) {
+      if (timedOut) throw new ClickledgerError('query-timeout')
+      throw error
+    } finally {
+      clearTimeout(timer)
+    }
+  })
+}
+
+function toReportRow(row: Record<string, unknown>): ReportRow {
+  const dimensions: Record<string, string> = {}
+  const metrics: Record<string, number> = {}
+  for (const [name, value] of Object.entries(row)) {
+    if (isDimension(name)) dimensions[name] = String(value)
+    else if (name !== 'bucket') metrics[name] = Number(value)
+  }
+  return { time: Number(row.bucket), dimensions, metrics }
+}
+
+// Loads run one after the other: two transactions that replace the same hour would conflict.
+let loads: Promise<unknown> = Promise.resolve()
+function inTurn<T>(work: () => Promise<T>): Promise<T> {
+  const result = loads.then(work)
+  loads = result.catch(() => {})
+  return result
+}
+
+const store: OlapStore = {
+  realtime: async () => ({ applied: tail.applied }),
+  replaceHours: (hours: readonly HourLoad[]) =>
+    inTurn(async () => {
+      for (const { hour, run, files } of hours) {
+        const paths: string[] = []
+        for (const key of files) paths.push(await objects.localPath(key))
+        await replaceHour(loading, hour, run, paths)
+      }
+    }),
+  loadedHours: (hours) =>
+    withConnection(async (connection) => {
+      const runs = await loadedRuns(connection)
+      return hours.filter(({ hour, run }) => runs.get(hour) === run).map(({ hour }) => hour)
+    }),
+  hourTotals: (view, start, end) => withConnection((c) => hourTotals(c, view, start, end)),
+  query: runQuery,
+  dropSpeedBefore: (time) => inTurn(() => dropSpeedBefore(loading, time)),
+  async close() {
+    await tail.close()
+    await loads
+    await writing.run('CHECKPOINT').catch(() => {}) // queries may still hold a snapshot; the WAL stays
+    db.closeSync()
+    await log.close()
+    await objects.close()
+  },
+}
+
+if (!parentPort) throw new Error('duckdb-worker.ts runs as a thread of duckdb.ts')
+serveCalls(parentPort, { ...store, ready: async () => true })

@@ -1,0 +1,32 @@
+import test from 'ava'
+import { scratchDir } from '../../tests/support/contract.ts'
+import { createClock } from '../clock.ts'
+import { readSettings } from '../config.ts'
+import { openEventLog, openObjectStore } from '../stack.ts'
+import { testOlapContract } from './contract.ts'
+import { openDuckDbStore } from './duckdb.ts'
+
+testOlapContract(test, 'duckdb', {
+  open: async (t, now) => {
+    const settings = readSettings({ CLICKLEDGER_DATA_DIR: scratchDir(t) })
+    const clock = createClock(now - Date.now())
+    const log = await openEventLog(settings, clock.now)
+    const objects = await openObjectStore(settings)
+    const onFailure = (error: Error) => t.fail(error.message)
+    let store = await openDuckDbStore({ settings, clock, onFailure })
+    t.teardown(async () => {
+      await store.close()
+      await log.close()
+    })
+    return {
+      store,
+      log,
+      objects,
+      reopen: async () => {
+        await store.close()
+        store = await openDuckDbStore({ settings, clock, onFailure })
+        return store
+      },
+    }
+  },
+})

@@ -1,0 +1,80 @@
+// Calls between threads: a table of async functions on one side, a proxy on the other. Errors keep
+// their code. Arguments and results must be cloneable.
+import type { MessagePort, Worker } from 'node:worker_threads'
+import { ClickledgerError, type ErrorCode } from '#schemas/errors.ts'
+
+interface Call {
+  readonly id: number
+  readonly method: string
+  readonly args: readonly unknown[]
+}
+interface Answer {
+  readonly id: number
+  readonly result?: unknown
+  readonly error?: { readonly message: string; readonly code?: ErrorCode }
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: any function, its types are checked at both ends
+type Methods = Record<string, (...args: any[]) => Promise<unknown>>
+
+/** Answers calls that come over the port. */
+export function serveCalls(port: MessagePort, methods: Methods): void {
+  port.on('message', async ({ id, method, args }: Call) => {
+    let answer: Answer
+    try {
+      answer = { id, result: await methods[method]?.(...args) }
+    } catch (error) {
+      const code = error instanceof ClickledgerError ? error.code : undefined
+      answer = { id, error: { message: (error as Error).message, ...(code ? { code } : {}) } }
+    }
+    port.postMessage(answer)
+  })
+}
+
+/** A proxy whose methods run in the worker; calls fail with `unavailable` once the worker is gone. */
+export function callWorker<T extends object>(worker: Worker): T {
+  const waiting = new Map<number, { resolve(v: unknown): void; reject(e: Error): void }>()
+  let nextId = 1
+  let gone: Error | undefined
+  worker.on('message', ({ id, result, error }: Answer) => {
+    const call = waiting.get(id)
+    waiting.delete(id)
+    if (!error) call?.resolve(result)
+    else
+      call?.reject(
+        error.code ? new ClickledgerError(error.code, error.message) : new Error(error.message),
+      )
+  })
+  const end = (error: Error) => {
+    gone ??= error
+    for (const call of waiting.values()) call.reject(gone)
+    waiting.clear()
+  }
+  worker.on('error', (error) =>
+    end(new ClickledgerError('unavailable', 'the thread failed', error)),
+  )
+  worker.on('exit', () => end(new ClickledgerError('unavailable', 'the thread has ended')))
+  const methods = new Map<string, (...args: unknown[]) => Promise<unknown>>()
+  const methodOf =
+    (method: string) =>
+    (...args: unknown[]): Promise<unknown> => {
+      if (gone) return Promise.reject(gone)
+      const id = nextId++
+      const { promise, resolve, reject } = Promise.withResolvers<unknown>()
+      waiting.set(id, { resolve, reject })
+      worker.postMessage({ id, method, args } satisfies Call)
+      return promise
+    }
+  return new Proxy({} as T, {
+    get(_target, method) {
+      // A proxy that looked like a promise would be awaited for ever.
+      if (typeof method !== 'string' || method === 'then') return undefined
+      let call = methods.get(method)
+      if (!call) {
+        call = methodOf(method)
+        methods.set(method, call)
+      }
+      return call
+    },
+  })
+}
