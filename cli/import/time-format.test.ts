@@ -2,8 +2,14 @@ import test from 'ava'
 import fc from 'fast-check'
 import { createTimeParser } from './time-format.ts'
 
-const seed = Number(process.env['SEED'] ?? Math.floor(Math.random() * 2 ** 31))
-const zones = ['Asia/Shanghai', 'America/New_York', 'Europe/Berlin', 'Australia/Lord_Howe', 'Asia/Kathmandu']
+const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31))
+const zones = [
+  'Asia/Shanghai',
+  'America/New_York',
+  'Europe/Berlin',
+  'Australia/Lord_Howe',
+  'Asia/Kathmandu',
+]
 const instants = fc.integer({ min: Date.UTC(2000, 0, 2), max: Date.UTC(2037, 0, 1) })
 
 /** What clocks in a zone show, computed by Intl itself. */
@@ -19,7 +25,7 @@ function wallClock(time: number, zone: string): string {
     second: '2-digit',
   }).formatToParts(time)
   const at = Object.fromEntries(parts.map((p) => [p.type, p.value]))
-  return `${at['year']}-${at['month']}-${at['day']} ${at['hour']}:${at['minute']}:${at['second']}`
+  return `${at.year}-${at.month}-${at.day} ${at.hour}:${at.minute}:${at.second}`
 }
 
 test('what a zone shows is read back as an instant that shows the same', (t) => {
@@ -31,7 +37,11 @@ test('what a zone shows is read back as an instant that shows the same', (t) => 
         const second = Math.floor(time / 1000) * 1000
         const parsed = parse(wallClock(second, zone))
         // Shown twice when clocks go back: then the earlier one.
-        return parsed !== undefined && parsed <= second && wallClock(parsed, zone) === wallClock(second, zone)
+        return (
+          parsed !== undefined &&
+          parsed <= second &&
+          wallClock(parsed, zone) === wallClock(second, zone)
+        )
       }),
       { seed, numRuns: 300 },
     )
@@ -57,15 +67,21 @@ test('UTC patterns, ISO and epoch forms of one instant agree', (t) => {
 })
 
 test('any text gives a time or undefined, never an exception', (t) => {
-  const parsers = ['yyyyMMddHHmmssSSS', 'yyyy-MM-dd HH:mm:ss', 'iso', 'epoch-ms', 'epoch-seconds'].map(
-    (format) => createTimeParser(format, 'Europe/Berlin'),
-  )
+  const parsers = [
+    'yyyyMMddHHmmssSSS',
+    'yyyy-MM-dd HH:mm:ss',
+    'iso',
+    'epoch-ms',
+    'epoch-seconds',
+  ].map((format) => createTimeParser(format, 'Europe/Berlin'))
   const texts = fc.oneof(fc.string(), fc.stringMatching(/^[0-9T:. +Z-]{0,30}$/))
   fc.assert(
-    fc.property(texts, (text) => parsers.every((parse) => {
-      const time = parse(text)
-      return time === undefined || Number.isSafeInteger(time)
-    })),
+    fc.property(texts, (text) =>
+      parsers.every((parse) => {
+        const time = parse(text)
+        return time === undefined || Number.isSafeInteger(time)
+      }),
+    ),
     { seed },
   )
   t.pass()
@@ -77,7 +93,11 @@ test('known times', (t) => {
   t.is(china('20130231000110312'), undefined, 'no 31st of February')
   t.is(china('2013060600011031'), undefined)
   const berlin = createTimeParser('yyyy-MM-dd HH:mm:ss', 'Europe/Berlin')
-  t.is(berlin('2024-10-27 02:30:00'), Date.parse('2024-10-27T00:30:00Z'), 'shown twice: the earlier')
+  t.is(
+    berlin('2024-10-27 02:30:00'),
+    Date.parse('2024-10-27T00:30:00Z'),
+    'shown twice: the earlier',
+  )
   t.is(berlin('2024-03-31 02:30:00'), Date.parse('2024-03-31T01:30:00Z'), 'skipped: moved on')
   const iso = createTimeParser('iso', 'Asia/Shanghai')
   t.is(iso('2017-11-07T09:30:38+02:00'), Date.parse('2017-11-07T07:30:38Z'))

@@ -79,10 +79,10 @@ const isoPattern =
 function parseIso(text: string, toInstant: (local: number) => number): number | undefined {
   const groups = isoPattern.exec(text)?.groups
   if (!groups) return undefined
-  const milli = (groups['fraction'] ?? '0').padEnd(3, '0').slice(0, 3)
+  const milli = (groups.fraction ?? '0').padEnd(3, '0').slice(0, 3)
   const local = localTime({ ...groups, milli })
   if (local === undefined) return undefined
-  const offset = groups['offset']
+  const offset = groups.offset
   if (!offset) return toInstant(local)
   if (offset === 'Z') return local
   const hours = Number(offset.slice(1, 3))
@@ -129,7 +129,11 @@ function createOffsets(zone: string): (time: number) => number {
     const parts = Object.fromEntries(format.formatToParts(time).map((p) => [p.type, p.value]))
     const at = (name: string) => Number(parts[name])
     const shown = new Date(0)
-    shown.setUTCFullYear(parts['era'] === 'BC' ? 1 - at('year') : at('year'), at('month') - 1, at('day'))
+    shown.setUTCFullYear(
+      parts.era === 'BC' ? 1 - at('year') : at('year'),
+      at('month') - 1,
+      at('day'),
+    )
     return shown.setUTCHours(at('hour'), at('minute'), at('second')) - time
   }
   return (time) => {
