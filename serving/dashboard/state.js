@@ -1,0 +1,82 @@
+// What the page shows, kept in the address: reload, bookmark, send, go back. Defaults are left
+// out of the address; anything faulty in it falls back to the default.
+import { formatFilters, parseFilters } from './filters.js'
+import { granularities, presets } from './time.js'
+
+/**
+ * @typedef {object} State
+ * @property {string} range a preset, or `custom` with from and to
+ * @property {number} from ms; 0 unless custom
+ * @property {number} to ms, exclusive; 0 unless custom
+ * @property {string} granularity `auto` or a granularity
+ * @property {import('./filters.js').Filter[]} filters
+ * @property {string} timeZone IANA name
+ * @property {string} by dimension of the free breakdown
+ */
+
+export const localTimeZone = Intl.DateTimeFormat().resolvedOptions().timeZone || 'UTC'
+const defaults = { range: '24h', granularity: 'auto', by: 'campaign_id' }
+
+export const dimensionLabels = {
+  advertiser_id: 'Advertiser',
+  campaign_id: 'Campaign',
+  ad_id: 'Ad',
+  publisher_id: 'Publisher',
+  country: 'Country',
+  region: 'Region',
+  city: 'City',
+  device_type: 'Device',
+  os: 'Operating system',
+  browser: 'Browser',
+  source: 'Source',
+}
+
+function isTimeZone(name) {
+  try {
+    return Boolean(new Intl.DateTimeFormat('en', { timeZone: name }))
+  } catch {
+    return false
+  }
+}
+
+/**
+ * @param {string} search the address's query string
+ * @returns {State}
+ */
+export function parseState(search) {
+  const query = new URLSearchParams(search)
+  const from = Date.parse(query.get('from') ?? '')
+  const to = Date.parse(query.get('to') ?? '')
+  const custom = from < to
+  const range = query.get('range') ?? ''
+  const granularity = query.get('by_time') ?? ''
+  const zone = query.get('tz') ?? ''
+  const by = query.get('by') ?? ''
+  return {
+    range: custom ? 'custom' : Object.hasOwn(presets, range) ? range : defaults.range,
+    from: custom ? from : 0,
+    to: custom ? to : 0,
+    granularity: granularities.includes(/** @type {any} */ (granularity)) ? granularity : 'auto',
+    filters: parseFilters(query.get('filters') ?? ''),
+    timeZone: zone && isTimeZone(zone) ? zone : localTimeZone,
+    by: Object.hasOwn(dimensionLabels, by) ? by : defaults.by,
+  }
+}
+
+/**
+ * @param {State} state
+ * @returns {string} query string with its question mark, or empty
+ */
+export function formatState(state) {
+  const query = new URLSearchParams()
+  if (state.range === 'custom') {
+    query.set('from', new Date(state.from).toISOString())
+    query.set('to', new Date(state.to).toISOString())
+  } else if (state.range !== defaults.range) query.set('range', state.range)
+  if (state.granularity !== 'auto') query.set('by_time', state.granularity)
+  if (state.filters.length > 0) query.set('filters', formatFilters(state.filters))
+  if (state.timeZone !== localTimeZone) query.set('tz', state.timeZone)
+  if (state.by !== defaults.by) query.set('by', state.by)
+  const text = query.toString()
+  return text ? `?${text}` : ''
+}
