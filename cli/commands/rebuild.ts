@@ -1,0 +1,78 @@
+// rebuild: hours again from the archive, under the rule set in force.
+import type { Command } from 'commander'
+import { hourMs } from '#schemas/paths.ts'
+import { WrongUse } from '../exit.ts'
+import { createTimeParser } from '../import/time-format.ts'
+import {
+  type InstanceOptions,
+  printJson,
+  sessionOptions,
+  signalAbort,
+  withInstanceOptions,
+} from '../options.ts'
+import { createProgress } from '../progress.ts'
+import { withInstance } from '../session.ts'
+import { type RebuildBody, startRebuild, waitForRun } from '../settle.ts'
+
+interface Options extends InstanceOptions {
+  readonly from?: string
+  readonly to?: string
+  readonly dirty?: boolean
+  readonly reason?: string
+  readonly wait?: boolean
+}
+
+const help = `
+Times are whole hours in ISO 8601, UTC where no offset is given; --to is exclusive. --dirty rebuilds
+every hour that has got clicks since it was last built. Where no instance runs, the command starts one
+and always waits.
+
+Examples:
+  clickledger rebuild --from 2026-11-21T00:00:00Z --to 2026-11-22T00:00:00Z --wait
+  clickledger rebuild --dirty --reason "late files of partner X"`
+
+const parseIso = createTimeParser('iso')
+
+function hourOption(name: string, text: string): string {
+  const time = parseIso(text)
+  if (time === undefined || time % hourMs !== 0) {
+    throw new WrongUse(`${name}: ${text} is not a whole hour in ISO 8601, such as 2026-11-22T05:00:00Z`)
+  }
+  return new Date(time).toISOString()
+}
+
+/** Options -> the body of the request. @throws WrongUse */
+export function rebuildBody({ from, to, dirty, reason }: Options): RebuildBody {
+  const why = reason === undefined ? {} : { reason }
+  if (dirty) {
+    if (from !== undefined || to !== undefined) throw new WrongUse('--dirty goes without --from and --to')
+    return { dirty, ...why }
+  }
+  if (from === undefined || to === undefined) {
+    throw new WrongUse('give --from and --to, or --dirty')
+  }
+  const range = { from: hourOption('--from', from), to: hourOption('--to', to) }
+  if (range.from >= range.to) throw new WrongUse('--from must be before --to')
+  return { ...range, ...why }
+}
+
+export function addRebuildCommand(program: Command): void {
+  const command = program
+    .command('rebuild')
+    .description('rebuild hours from the archive')
+    .option('--from <hour>', 'first hour')
+    .option('--to <hour>', 'hour after the last one')
+    .option('--dirty', 'all hours with clicks that came after they were built')
+    .option('--reason <text>', 'kept with the run')
+    .option('--wait', 'wait for its end')
+    .addHelpText('after', help)
+  withInstanceOptions(command).action(async (options: Options) => {
+    const body = rebuildBody(options)
+    const result = await withInstance(sessionOptions(options, signalAbort()), async (session) => {
+      const runId = await startRebuild(session, body)
+      if (!options.wait && !session.isPrivate) return { run_id: runId }
+      return waitForRun(session, runId, createProgress('rebuild', 'hours'))
+    })
+    printJson(result)
+  })
+}

@@ -1,0 +1,103 @@
+// --create-ads: every ad that a file names exists before its clicks are sent. Ads that exist are left
+// alone: an import must not replace a real target by an example, nor move an ad between advertisers.
+import { ClickledgerError } from '#schemas/errors.ts'
+import type { Api } from '../api.ts'
+import { type AdOwner, type Rejected, reject } from './click.ts'
+
+const pageAds = 1_000
+/** Ads that an import with --create-ads can know of: about 100 MB. */
+const knownAdsMax = 1_000_000
+
+export interface AdOfClick {
+  readonly adId: string
+  readonly owner: AdOwner
+}
+
+export interface KnownAds {
+  /** Why a click of this ad cannot be taken; undefined: it can. Remembers ads that must be made. */
+  check(ad: AdOfClick): Rejected | undefined
+  /** Makes the ads remembered since the last time. @returns those that serving refused, by ad id */
+  createMissing(): Promise<ReadonlyMap<string, Rejected>>
+  readonly created: number
+  wasCreated(adId: string): boolean
+}
+
+interface ListedAd {
+  readonly ad_id: string
+  readonly advertiser_id: string
+}
+
+async function listAds(api: Api): Promise<Map<string, string>> {
+  const owners = new Map<string, string>()
+  let after = ''
+  for (;;) {
+    const from = after === '' ? '' : `&after=${encodeURIComponent(after)}`
+    const page = (await api.get(`/v1/ads?limit=${pageAds}${from}`)) as { data: ListedAd[] }
+    for (const ad of page.data) owners.set(ad.ad_id, ad.advertiser_id)
+    const last = page.data.at(-1)
+    if (!last || page.data.length < pageAds || last.ad_id === after) return owners
+    after = last.ad_id
+    refuseTooMany(owners)
+  }
+}
+
+function refuseTooMany(owners: ReadonlyMap<string, string>): void {
+  if (owners.size <= knownAdsMax) return
+  throw new ClickledgerError(
+    'payload-too-large',
+    `--create-ads can handle ${knownAdsMax} ads: create them with \`clickledger ads import\` instead`,
+  )
+}
+
+/**
+ * @param advertiserId - owner of the ads that are made; undefined: the file says it
+ */
+export async function createKnownAds(api: Api, advertiserId: string | undefined): Promise<KnownAds> {
+  const owners = await listAds(api)
+  const made = new Set<string>()
+  let missing = new Map<string, object>()
+
+  return {
+    get created() {
+      return made.size
+    },
+    wasCreated: (adId) => made.has(adId),
+    check({ adId, owner }) {
+      const wanted = advertiserId ?? owner.advertiser_id
+      const known = owners.get(adId)
+      if (known !== undefined) {
+        if (advertiserId === undefined || known === advertiserId) return undefined
+        return reject('foreign-ad', `ad ${adId} belongs to advertiser ${known}`)
+      }
+      if (wanted === undefined) return reject('missing-field', `ad ${adId} is new and has no advertiser`)
+      owners.set(adId, wanted)
+      refuseTooMany(owners)
+      missing.set(adId, {
+        ad_id: adId,
+        advertiser_id: wanted,
+        ...(owner.campaign_id ? { campaign_id: owner.campaign_id } : {}),
+        target_url: `https://example.com/${encodeURIComponent(adId)}`,
+      })
+      return undefined
+    },
+    async createMissing() {
+      const ads = [...missing.values()]
+      const ids = [...missing.keys()]
+      missing = new Map()
+      const refused = new Map<string, Rejected>()
+      if (ads.length === 0) return refused
+      const answer = (await api.post('/v1/ads', ads)) as {
+        rejected?: { line: number; reason: string; detail: string }[]
+      }
+      for (const { line, reason, detail } of answer.rejected ?? []) {
+        const adId = ids[line - 1] // lines count from 1
+        if (adId !== undefined) refused.set(adId, { kind: 'reject', reason, detail })
+      }
+      for (const id of ids) {
+        if (refused.has(id)) owners.delete(id)
+        else made.add(id)
+      }
+      return refused
+    },
+  }
+}

@@ -1,0 +1,142 @@
+// Waiting until what was accepted has gone all the way, seen from outside: each stage counts only by a
+// report made after the stage before it was seen done. Waits end when nothing moves for two minutes.
+import { pause } from '#platform/wait.ts'
+import { ClickledgerError } from '#schemas/errors.ts'
+import type { Progress } from './progress.ts'
+import type { Session } from './session.ts'
+
+const pollMs = 200
+const stalledMs = 120_000
+const rebuildRetryMs = 1_000
+const rebuildWaitMaxMs = 600_000
+
+interface Lag {
+  readonly reported_seconds_ago: number | null
+}
+
+interface Freshness {
+  readonly layers: {
+    readonly ingest: Lag & { readonly wal_depth_clicks: number }
+    readonly speed: Lag & { readonly lag_records: number }
+    readonly olap: { readonly lag_records: number }
+    readonly archive: Lag & { readonly lag_records: number }
+  }
+}
+
+type Layers = Freshness['layers']
+
+/** A stage is done when a report newer than `since` shows nothing left. */
+interface Stage {
+  readonly name: string
+  left(layers: Layers): number
+  reportAge(layers: Layers): number | null
+}
+
+const shipped: Stage = {
+  name: 'shipping to the event log',
+  left: ({ ingest }) => ingest.wal_depth_clicks,
+  reportAge: ({ ingest }) => ingest.reported_seconds_ago,
+}
+const judged: Stage = {
+  name: 'judging',
+  left: ({ speed, olap }) => speed.lag_records + olap.lag_records,
+  reportAge: ({ speed }) => speed.reported_seconds_ago,
+}
+const archived: Stage = {
+  name: 'archiving',
+  left: ({ archive }) => archive.lag_records,
+  reportAge: ({ archive }) => archive.reported_seconds_ago,
+}
+
+/** Lags were gathered up to this long before the answer. */
+const answerAgeMs = 300
+
+async function waitForStage(session: Session, stage: Stage, progress: Progress): Promise<void> {
+  const since = performance.now() + answerAgeMs
+  let best = Number.POSITIVE_INFINITY
+  let most = 0
+  let movedAt = performance.now()
+  for (;;) {
+    const { layers } = (await session.api.get('/v1/freshness')) as Freshness
+    const left = stage.left(layers)
+    const age = stage.reportAge(layers)
+    if (left === 0 && age !== null && performance.now() - age * 1000 >= since) return
+    most = Math.max(most, left)
+    if (most > 0) progress.update({ done: most - left, total: most })
+    if (left < best) movedAt = performance.now()
+    best = Math.min(best, left)
+    if (performance.now() - movedAt > stalledMs) {
+      const detail = `${stage.name}: ${left} clicks left, and nothing has moved for ${stalledMs / 1000} s`
+      throw new ClickledgerError('unavailable', detail)
+    }
+    await pause(pollMs, session.signal)
+    session.signal?.throwIfAborted()
+  }
+}
+
+/** Waits until every accepted click is judged and visible. */
+export async function waitUntilJudged(session: Session, progress: Progress): Promise<void> {
+  await waitForStage(session, shipped, progress)
+  await waitForStage(session, judged, progress)
+  progress.finish()
+}
+
+/** Waits until every click of the event log is archived: of use where the archive does not linger. */
+export async function waitUntilArchived(session: Session, progress: Progress): Promise<void> {
+  await waitForStage(session, archived, progress)
+  progress.finish()
+}
+
+export interface RebuildBody {
+  readonly from?: string
+  readonly to?: string
+  readonly dirty?: true
+  readonly reason?: string
+}
+
+export interface Run {
+  readonly run_id: string
+  readonly status: string
+  readonly hours: number
+  readonly hours_done: number
+  readonly result: unknown
+}
+
+/** Starts a rebuild; where another one runs, waits for its end, ten minutes at most. */
+export async function startRebuild(session: Session, body: RebuildBody): Promise<string> {
+  const deadline = performance.now() + rebuildWaitMaxMs
+  for (;;) {
+    try {
+      const answer = (await session.api.postOnce('/v1/rebuilds', body)) as { run_id: string }
+      return answer.run_id
+    } catch (error) {
+      const busy = error instanceof ClickledgerError && error.code === 'rebuild-running'
+      if (!busy || performance.now() > deadline) throw error
+    }
+    await pause(rebuildRetryMs, session.signal)
+    session.signal?.throwIfAborted()
+  }
+}
+
+/**
+ * Waits for the end of a run.
+ * @throws ClickledgerError where the run failed
+ */
+export async function waitForRun(session: Session, runId: string, progress: Progress): Promise<Run> {
+  for (;;) {
+    const run = (await session.api.get(`/v1/rebuilds/${encodeURIComponent(runId)}`)) as Run
+    progress.update({ done: run.hours_done, total: run.hours })
+    if (run.status === 'done') {
+      progress.finish()
+      return run
+    }
+    if (run.status === 'failed') {
+      progress.finish()
+      const { error } = (run.result ?? {}) as { error?: unknown }
+      const why = typeof error === 'string' ? `: ${error}` : ''
+      throw new ClickledgerError('internal', `the rebuild ${runId} failed${why}`)
+    }
+    await pause(pollMs, session.signal)
+    session.signal?.throwIfAborted()
+  }
+}
