@@ -1,0 +1,133 @@
+import test, { type ExecutionContext } from 'ava'
+import { scratchDir } from '../../tests/support/contract.ts'
+import { type AdRow, adRowsOf, findAd, listAds, targetFault, upsertAds } from './ads.ts'
+import { ensureDefaults } from './defaults.ts'
+import { openSqliteCatalogue } from './sqlite.ts'
+
+async function openScratch(t: ExecutionContext) {
+  const catalogue = await openSqliteCatalogue({ path: `${scratchDir(t)}/catalogue.sqlite` })
+  t.teardown(() => catalogue.close())
+  return catalogue
+}
+
+const ad = (fields: object = {}) => ({
+  ad_id: 'ad-1',
+  advertiser_id: 'adv-1',
+  target_url: 'https://shop.test/?id={click_id}',
+  ...fields,
+})
+const rowsOf = (...values: unknown[]): AdRow[] => values.map((value, i) => ({ line: i + 1, value }))
+
+test('missing advertisers and campaigns are made; absent fields keep what was', async (t) => {
+  const catalogue = await openScratch(t)
+  const first = ad({ campaign_id: 'c-1', name: 'One', advertiser_name: 'Shop' })
+  t.deepEqual(await upsertAds(catalogue, 1, rowsOf(first)), { upserted: 1, rejected: [] })
+  await upsertAds(catalogue, 2, rowsOf(ad({ target_url: 'https://shop.test/2' })))
+  t.deepEqual(
+    { ...(await findAd(catalogue, 'ad-1')) },
+    {
+      ad_id: 'ad-1',
+      advertiser_id: 'adv-1',
+      campaign_id: 'c-1',
+      name: 'One',
+      target_url: 'https://shop.test/2',
+    },
+  )
+  await upsertAds(catalogue, 3, rowsOf(ad({ campaign_id: '' })))
+  t.is((await findAd(catalogue, 'ad-1'))?.campaign_id, '')
+  const [advertiser] = await catalogue.query('SELECT name FROM advertisers')
+  t.is(advertiser?.name, 'Shop')
+})
+
+test('an ad never changes its advertiser, nor takes a foreign campaign', async (t) => {
+  const catalogue = await openScratch(t)
+  const { upserted, rejected } = await upsertAds(
+    catalogue,
+    1,
+    rowsOf(
+      ad({ campaign_id: 'c-1' }),
+      ad({ advertiser_id: 'adv-2' }),
+      ad({ ad_id: 'ad-2', advertiser_id: 'adv-2', campaign_id: 'c-1' }),
+    ),
+  )
+  t.is(upserted, 1)
+  t.deepEqual(
+    rejected.map(({ line, reason }) => [line, reason]),
+    [
+      [2, 'ad-owner'],
+      [3, 'ad-owner'],
+    ],
+  )
+  t.is((await findAd(catalogue, 'ad-1'))?.advertiser_id, 'adv-1')
+})
+
+test('bad rows are named by line and stop no other', async (t) => {
+  const catalogue = await openScratch(t)
+  const lines = [
+    'no json',
+    JSON.stringify(ad({ ad_id: 'a b' })),
+    '',
+    JSON.stringify(ad({ colour: 'red' })),
+    JSON.stringify(ad({ target_url: 'javascript:alert(1)' })),
+    '[]',
+    JSON.stringify(ad()),
+  ]
+  const { upserted, rejected } = await upsertAds(catalogue, 1, adRowsOf(lines.join('\n')))
+  t.is(upserted, 1)
+  t.deepEqual(
+    rejected.map(({ line, reason }) => [line, reason]),
+    [
+      [1, 'bad-request'],
+      [2, 'bad-request'],
+      [4, 'bad-request'],
+      [5, 'bad-target'],
+      [6, 'bad-request'],
+    ],
+  )
+})
+
+test('more rows than a transaction takes; listed in order, page by page', async (t) => {
+  const catalogue = await openScratch(t)
+  const many = Array.from({ length: 1_203 }, (_, i) =>
+    ad({ ad_id: `ad-${String(i).padStart(4, '0')}`, advertiser_id: `adv-${i % 2}` }),
+  )
+  t.is((await upsertAds(catalogue, 1, rowsOf(...many))).upserted, 1_203)
+  const page = await listAds(catalogue, { advertiserId: 'adv-1', after: 'ad-0001', limit: 2 })
+  t.deepEqual(
+    page.map((row) => row.ad_id),
+    ['ad-0003', 'ad-0005'],
+  )
+})
+
+test('targets', (t) => {
+  for (const url of ['http://a.test', 'https://a.test:8443/x?y={ad_id}#z', 'HTTPS://A.test/']) {
+    t.is(targetFault(url), undefined, url)
+  }
+  for (const url of [
+    '/relative',
+    '//a.test/',
+    'ftp://a.test/',
+    'javascript:alert(1)',
+    'https://',
+    'https://user:pass@a.test/',
+    'https://{ad_id}.test/',
+    'https://a.test/\r\nset-cookie: x',
+    'https:\\\\a.test',
+    `https://a.test/${'x'.repeat(3_000)}`,
+  ]) {
+    t.truthy(targetFault(url), url)
+  }
+})
+
+test('defaults are made once', async (t) => {
+  const catalogue = await openScratch(t)
+  const now = Date.UTC(2026, 10, 22, 5, 30)
+  await ensureDefaults(catalogue, now)
+  await ensureDefaults(catalogue, now + 7_200_000)
+  const boundaries = await catalogue.query('SELECT boundary FROM boundaries')
+  t.deepEqual(
+    boundaries.map((row) => Number(row.boundary)),
+    [Date.UTC(2026, 10, 22, 5)],
+  )
+  t.is((await catalogue.query('SELECT version FROM rule_sets')).length, 1)
+})

@@ -1,0 +1,83 @@
+// All of serving but its surroundings: given the stores, a server with every route. Tests use it
+// without a network.
+import { Gauge, type Registry } from 'prom-client'
+import { createKeyLookup } from '#platform/api-keys.ts'
+import type { Catalogue } from '#platform/catalogue/port.ts'
+import type { Clock } from '#platform/clock.ts'
+import type { Logger } from '#platform/log.ts'
+import type { OlapStore } from '#platform/olap/port.ts'
+import type { MetricName } from '#schemas/metrics.ts'
+import { protectRoutes } from './auth.ts'
+import { createFactsReader } from './freshness.ts'
+import { guardCatalogue } from './guarded-catalogue.ts'
+import { createLiveHub } from './live-hub.ts'
+import { createQueryGate } from './query-gate.ts'
+import { addCatalogueRoutes } from './routes/admin-catalogue.ts'
+import { addKeyRoutes } from './routes/admin-keys.ts'
+import { addRebuildRoutes, type BatchControl } from './routes/admin-rebuilds.ts'
+import { addRuleRoutes } from './routes/admin-rules.ts'
+import { addAdRoutes } from './routes/ads.ts'
+import { addDashboard } from './routes/dashboard.ts'
+import { addFreshnessRoute } from './routes/freshness.ts'
+import { addLiveRoute } from './routes/live.ts'
+import { addReportRoutes } from './routes/reports.ts'
+import { addStatusRoute } from './routes/status.ts'
+import { addSystemRoutes } from './routes/system.ts'
+import { buildServer } from './server.ts'
+
+const queriesAtOnce = 8
+const queriesWaiting = 128
+const live = { everyMs: 1_000, clientsMax: 1_000, questionsMax: 200 } as const
+
+export interface ServingDeps {
+  readonly catalogue: Catalogue
+  readonly olap: Pick<OlapStore, 'query' | 'realtime'>
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly registry: Registry
+  readonly control?: BatchControl
+  /** Metrics that the store estimates; none where it counts exactly. */
+  readonly approximate?: readonly MetricName[]
+  readonly queryTimeoutMs: number
+  readonly nodeSilenceMs: number
+}
+
+/** Builds the server. It isn't listening yet; `app.close()` ends live streams and pollers. */
+export async function buildApp(deps: ServingDeps) {
+  const { olap, clock, registry, control, approximate = [] } = deps
+  const catalogue = guardCatalogue(deps.catalogue)
+  const now = () => clock.now()
+  const lookup = createKeyLookup(catalogue, now)
+  const facts = createFactsReader({ catalogue, olap, clock, nodeSilenceMs: deps.nodeSilenceMs })
+  const gate = createQueryGate(olap, {
+    concurrentMax: queriesAtOnce,
+    waitingMax: queriesWaiting,
+    timeoutMs: deps.queryTimeoutMs,
+  })
+  const shared = { catalogue, gate, facts, approximate, now }
+  const hub = createLiveHub({ ...shared, clock }, live)
+  new Gauge({
+    name: 'clickledger_live_clients',
+    help: 'Open live streams.',
+    registers: [registry],
+    collect() {
+      this.set(hub.clients())
+    },
+  })
+
+  const app = await buildServer(deps)
+  protectRoutes(app, lookup)
+  addReportRoutes(app, shared)
+  addAdRoutes(app, shared)
+  addFreshnessRoute(app, shared)
+  addLiveRoute(app, { hub, lookup })
+  addStatusRoute(app, shared)
+  addRebuildRoutes(app, { catalogue, control, now })
+  addKeyRoutes(app, shared)
+  addRuleRoutes(app, shared)
+  addCatalogueRoutes(app, shared)
+  addSystemRoutes(app, { catalogue, facts, registry })
+  await addDashboard(app)
+  app.addHook('onClose', async () => hub.close())
+  return { app, facts }
+}

@@ -1,0 +1,86 @@
+// Serving: one answer from two views. Wiring only.
+import type { AddressInfo } from 'node:net'
+import { ensureDefaults } from '#platform/catalogue/defaults.ts'
+import { reportHeartbeat } from '#platform/heartbeats.ts'
+import type { LayerContext, RunningLayer } from '#platform/layer.ts'
+import { createRegistry } from '#platform/metrics.ts'
+import type { OlapStore } from '#platform/olap/port.ts'
+import { openCatalogue } from '#platform/stack.ts'
+import { pause } from '#platform/wait.ts'
+import type { MetricName } from '#schemas/metrics.ts'
+import { buildApp } from './app.ts'
+import type { BatchControl } from './routes/admin-rebuilds.ts'
+
+export type { BatchControl, RebuildOrder } from './routes/admin-rebuilds.ts'
+
+/** Twice as often as layers report, so that the watermark sees every report. */
+const followEveryMs = 500
+
+export interface ServingStores {
+  /** Stays the caller's: not closed here. */
+  readonly olap: OlapStore
+  /** Absent: rebuilds answer 503. */
+  readonly control?: BatchControl
+  readonly approximate?: readonly MetricName[]
+}
+
+function urlOf(host: string, address: AddressInfo | string | null): string {
+  const port = typeof address === 'object' && address ? address.port : 0
+  const anywhere = host === '0.0.0.0' || host === '::'
+  const name = anywhere ? '127.0.0.1' : host.includes(':') ? `[${host}]` : host
+  return `http://${name}:${port}`
+}
+
+/** Starts serving; resolves when it listens. */
+export async function runServing(
+  { settings, clock, logger }: LayerContext,
+  stores: ServingStores,
+): Promise<RunningLayer> {
+  const stopping = new AbortController()
+  await using resources = new AsyncDisposableStack()
+  const catalogue = await openCatalogue(settings)
+  resources.defer(() => catalogue.close())
+  await ensureDefaults(catalogue, clock.now())
+  const { app, facts } = await buildApp({
+    ...stores,
+    catalogue,
+    clock,
+    logger,
+    registry: createRegistry('serving'),
+    queryTimeoutMs: settings.CLICKLEDGER_QUERY_TIMEOUT,
+    nodeSilenceMs: settings.CLICKLEDGER_NODE_SILENCE,
+  })
+  resources.defer(() => app.close())
+  await app.listen({ host: settings.CLICKLEDGER_HOST, port: settings.CLICKLEDGER_SERVING_PORT })
+  const url = urlOf(settings.CLICKLEDGER_HOST, app.server.address())
+
+  const beat = async () => {
+    const node = settings.CLICKLEDGER_NODE_ID
+    await reportHeartbeat(catalogue, 'serving', node, clock.now(), { url })
+    await facts.read()
+  }
+  const follow = async () => {
+    while (!stopping.signal.aborted) {
+      await beat().catch((error: unknown) => logger.warn({ err: error }, 'heartbeat failed'))
+      await pause(followEveryMs, stopping.signal)
+    }
+  }
+  const following = follow()
+  resources.defer(async () => {
+    stopping.abort()
+    await following
+  })
+
+  const owned = resources.move()
+  const ended = Promise.withResolvers<void>()
+  let closing: Promise<void> | undefined
+  logger.info({ url }, 'serving')
+  return {
+    url,
+    done: ended.promise,
+    close() {
+      closing ??= owned.disposeAsync().finally(() => ended.resolve())
+      return closing
+    },
+  }
+}

@@ -1,0 +1,25 @@
+// Paths that do not exist, and paths that exist with another method only.
+import type { FastifyInstance } from 'fastify'
+import { sendProblem } from './problems.ts'
+
+/** Answers 404, or 405 with `allow` where the path has other methods. Before any route is added. */
+export function answerMethodNotAllowed(app: FastifyInstance): void {
+  const routes: { pattern: RegExp; methods: readonly string[] }[] = []
+  app.addHook('onRoute', ({ url, method }) => {
+    if (url.includes('*')) return
+    const parts = url
+      .split('/')
+      .map((part) => (part.startsWith(':') ? '[^/]+' : RegExp.escape(part)))
+    routes.push({ pattern: new RegExp(`^${parts.join('/')}$`), methods: [method].flat() })
+  })
+  app.setNotFoundHandler((request, reply) => {
+    const path = request.url.split('?', 1)[0] ?? ''
+    const allowed = routes.filter(({ pattern }) => pattern.test(path)).flatMap((r) => r.methods)
+    if (allowed.length === 0 || allowed.includes(request.method)) {
+      sendProblem(reply, 'not-found')
+      return
+    }
+    reply.header('allow', [...new Set(allowed)].join(', '))
+    sendProblem(reply, 'method-not-allowed')
+  })
+}

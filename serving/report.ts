@@ -1,0 +1,215 @@
+// A report request -> an answer, at the boundary that is published now. The tag is made before the
+// query: what changes in between makes the next tag differ, never the other way round.
+import { provenanceOf } from '#core/boundary.ts'
+import type { ReportQuery, ReportRow } from '#core/report-query.ts'
+import type { BoundaryRecord } from '#platform/boundaries.ts'
+import type { Queryable } from '#platform/catalogue/port.ts'
+import { ClickledgerError } from '#schemas/errors.ts'
+import { limits } from '#schemas/limits.ts'
+import type { MetricName } from '#schemas/metrics.ts'
+import {
+  boundaryInForce,
+  currentRuleSetVersion,
+  type PublishedRun,
+  publishedRuns,
+} from './boundary.ts'
+import { bucketEnd, bucketStart, formatInstant } from './buckets.ts'
+import { encodeCursor, fingerprintOf } from './cursor.ts'
+import type { Facts, FactsReader } from './freshness.ts'
+import type { QueryGate } from './query-gate.ts'
+import type { ReportRequest } from './report-params.ts'
+
+export interface ReportDeps {
+  readonly catalogue: Queryable
+  readonly gate: QueryGate
+  readonly facts: FactsReader
+  /** Metrics that the store estimates. */
+  readonly approximate: readonly MetricName[]
+}
+
+export interface AnswerMeta {
+  readonly start_time: string
+  /** Exclusive. Earlier than asked for where `completeness=final` cut the range at the boundary. */
+  readonly end_time: string
+  readonly granularity: string
+  readonly time_zone: string
+  readonly completeness: string
+  readonly boundary: string
+  readonly watermark: string | null
+  readonly rule_set: number
+  readonly runs: readonly {
+    run_id: string
+    rule_set: number
+    hours: number
+    published_at: string
+  }[]
+  readonly approximate: readonly MetricName[]
+  readonly next: string | null
+}
+
+export interface Answer {
+  readonly meta: AnswerMeta
+  readonly data: readonly Record<string, string | number>[]
+}
+
+export type Outcome =
+  | { readonly kind: 'not-modified'; readonly etag: string }
+  | { readonly kind: 'answer'; readonly etag: string; readonly answer: Answer }
+
+/** What the numbers of an answer depend on besides the query. */
+interface State {
+  readonly published: BoundaryRecord
+  readonly runs: readonly PublishedRun[]
+  readonly ruleSet: number
+  readonly facts: Facts
+}
+
+const iso = (time: number) => new Date(time).toISOString()
+
+async function readState(deps: ReportDeps, request: ReportRequest): Promise<State> {
+  const facts = await deps.facts.read()
+  const published = await boundaryInForce(deps.catalogue)
+  const batchEnd = Math.min(request.end, published.boundary)
+  const runs =
+    request.start < batchEnd
+      ? await publishedRuns(deps.catalogue, request.start - (request.start % 3_600_000), batchEnd)
+      : []
+  return { published, runs, facts, ruleSet: await currentRuleSetVersion(deps.catalogue) }
+}
+
+/** The end that is answered: `final` stops at the boundary. Never before the start. */
+function endOf(request: ReportRequest, boundary: number): number {
+  if (request.completeness === 'latest') return request.end
+  return Math.max(request.start, Math.min(request.end, boundary))
+}
+
+/** Changes exactly when the watermark passes the end of another bucket. */
+function passedBuckets({ end, granularity, timeZone }: ReportRequest, watermark: number): number {
+  if (watermark >= end) return end
+  return granularity === 'all' ? 0 : bucketStart(watermark, granularity, timeZone)
+}
+
+function fingerprints(request: ReportRequest, { published, runs, facts }: State) {
+  const { limit, cursor, ...asked } = request
+  const settled = fingerprintOf([asked, published.id, runs])
+  const { watermark, applied } = facts
+  const aboveBoundary = endOf(request, published.boundary) > published.boundary
+  // Time passing changes a row only where the watermark passes the end of a bucket.
+  const live = aboveBoundary ? [applied, passedBuckets(request, watermark ?? 0)] : []
+  return { settled, etag: `W/"${fingerprintOf([settled, limit, cursor?.offset ?? 0, live])}"` }
+}
+
+function offsetOf(request: ReportRequest, settled: string): number {
+  if (!request.cursor) return 0
+  if (request.cursor.fingerprint === settled) return request.cursor.offset
+  throw new ClickledgerError(
+    'bad-request',
+    'cursor: it belongs to another query, or published numbers have changed since; begin again without it',
+  )
+}
+
+function rowOf(row: ReportRow, request: ReportRequest, end: number, state: State, time: string) {
+  const { granularity, timeZone } = request
+  const bucket = Math.min(end, bucketEnd(row.time, granularity, timeZone))
+  const watermark = state.facts.watermark ?? 0
+  return {
+    time,
+    ...row.dimensions,
+    ...row.metrics,
+    provenance: provenanceOf(bucket, state.published.boundary, watermark),
+  }
+}
+
+function rowsOf(rows: readonly ReportRow[], request: ReportRequest, end: number, state: State) {
+  const texts = new Map<number, string>()
+  return rows.map((row) => {
+    let text = texts.get(row.time)
+    if (text === undefined) {
+      text = formatInstant(row.time, request.timeZone)
+      texts.set(row.time, text)
+    }
+    return rowOf(row, request, end, state, text)
+  })
+}
+
+function metaOf(
+  request: ReportRequest,
+  end: number,
+  state: State,
+  approximate: readonly MetricName[],
+  next: string | null,
+): AnswerMeta {
+  const { watermark } = state.facts
+  return {
+    start_time: formatInstant(request.start, request.timeZone),
+    end_time: formatInstant(end, request.timeZone),
+    granularity: request.granularity,
+    time_zone: request.timeZone,
+    completeness: request.completeness,
+    boundary: iso(state.published.boundary),
+    watermark: watermark === undefined ? null : iso(watermark),
+    rule_set: state.ruleSet,
+    runs: state.runs.map((run) => ({ ...run, published_at: iso(run.published_at) })),
+    approximate: approximate.filter((metric) => request.metrics.includes(metric)),
+    next,
+  }
+}
+
+/**
+ * Answers a report.
+ * @param ifNoneMatch - the tags the client has (If-None-Match)
+ * @throws ClickledgerError `bad-request` (stale cursor), `query-timeout`, `too-many-requests`, `unavailable`
+ */
+export async function runReport(
+  deps: ReportDeps,
+  request: ReportRequest,
+  ifNoneMatch = '',
+): Promise<Outcome> {
+  const state = await readState(deps, request)
+  const { settled, etag } = fingerprints(request, state)
+  const offset = offsetOf(request, settled)
+  if (ifNoneMatch.split(',').some((tag) => tag.trim() === etag)) {
+    return { kind: 'not-modified', etag }
+  }
+  const end = endOf(request, state.published.boundary)
+  const { start, limit } = request
+  // A topN ends at its n-th row: there is no next page of it.
+  const paged = request.orderBy === undefined
+  const rows = start < end ? await deps.gate.query(queryOf(request, end, state, offset, paged)) : []
+  const more = paged && rows.length > limit && offset + limit <= limits.reportOffsetMax
+  const next = more
+    ? encodeCursor({ offset: offset + limit, start, end: request.end, fingerprint: settled })
+    : null
+  return {
+    kind: 'answer',
+    etag,
+    answer: {
+      meta: metaOf(request, end, state, deps.approximate, next),
+      data: rowsOf(rows.slice(0, limit), request, end, state),
+    },
+  }
+}
+
+function queryOf(
+  request: ReportRequest,
+  end: number,
+  { published }: State,
+  offset: number,
+  paged: boolean,
+): ReportQuery {
+  const { granularity, timeZone, dimensions, filters, metrics, orderBy } = request
+  return {
+    start: request.start,
+    end,
+    boundary: published.boundary,
+    granularity,
+    timeZone,
+    dimensions,
+    filters,
+    metrics,
+    ...(orderBy ? { orderBy } : {}),
+    // One more than asked for tells whether there is a next page.
+    limit: paged ? request.limit + 1 : request.limit,
+    offset,
+  }
+}

@@ -1,0 +1,61 @@
+// GET /v1/reports/clicks/timeseries and /topN.
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { everyRole, principalOf, scoped } from '../auth.ts'
+import { type ReportDeps, runReport } from '../report.ts'
+import { parseReport, parseTopN, type ReportRequest } from '../report-params.ts'
+import { Answer, answers, TimeseriesParams, TopNParams } from '../schemas.ts'
+import type { Server } from '../server.ts'
+
+export interface ReportRouteDeps extends ReportDeps {
+  readonly now: () => number
+}
+
+/** Answers a report of what the key may see, or 304. */
+export async function answerReport(
+  deps: ReportDeps,
+  asked: ReportRequest,
+  request: FastifyRequest,
+  reply: FastifyReply,
+) {
+  // Rows have whatever columns were asked for: the schema describes them, it does not serialise them.
+  reply.serializer(JSON.stringify)
+  const narrowed = scoped(asked, principalOf(request))
+  const outcome = await runReport(deps, narrowed, request.headers['if-none-match'])
+  reply.header('etag', outcome.etag)
+  // Kept by the client, never by a shared cache, and asked about each time.
+  reply.header('cache-control', 'private, no-cache').header('vary', 'authorization')
+  if (outcome.kind === 'not-modified') {
+    return reply.code(304).send()
+  }
+  return reply.send(outcome.answer)
+}
+
+export function addReportRoutes(app: Server, deps: ReportRouteDeps): void {
+  app.get(
+    '/v1/reports/clicks/timeseries',
+    {
+      config: { roles: everyRole },
+      schema: {
+        tags: ['reports'],
+        summary: 'Clicks by time and dimensions',
+        description: 'Buckets without clicks are left out.',
+        querystring: TimeseriesParams,
+        response: answers(Answer),
+      },
+    },
+    (request, reply) => answerReport(deps, parseReport(request.query, deps.now()), request, reply),
+  )
+  app.get(
+    '/v1/reports/clicks/topN',
+    {
+      config: { roles: everyRole },
+      schema: {
+        tags: ['reports'],
+        summary: 'The values of a dimension with the most clicks',
+        querystring: TopNParams,
+        response: answers(Answer),
+      },
+    },
+    (request, reply) => answerReport(deps, parseTopN(request.query, deps.now()), request, reply),
+  )
+}

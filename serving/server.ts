@@ -1,0 +1,108 @@
+// The HTTP server: fastify, what every route shares (limits, security headers, one error handler,
+// request durations, OpenAPI), and nothing of what the routes mean.
+import swagger from '@fastify/swagger'
+import { type TypeBoxTypeProvider, TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox'
+import fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
+import { Histogram, type Registry } from 'prom-client'
+import type { Logger } from '#platform/log.ts'
+import { limits } from '#schemas/limits.ts'
+import { answerMethodNotAllowed } from './not-found.ts'
+import { describeFaults, handleError, sendProblem } from './problems.ts'
+
+/** The page may run its own scripts and talk to its own server, nothing else. */
+const contentSecurityPolicy = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self' 'unsafe-inline'",
+  "img-src 'self' data:",
+  "font-src 'self'",
+  "connect-src 'self'",
+  "manifest-src 'self'",
+  "base-uri 'none'",
+  "form-action 'self'",
+  "frame-ancestors 'none'",
+].join('; ')
+
+export const securityHeaders = {
+  'content-security-policy': contentSecurityPolicy,
+  'x-content-type-options': 'nosniff',
+  'x-frame-options': 'DENY',
+  'referrer-policy': 'no-referrer',
+  'cross-origin-resource-policy': 'same-origin',
+} as const
+
+const pathParamCharsMax = 512
+
+function measureRequests(app: FastifyInstance, registry: Registry): void {
+  const durations = new Histogram({
+    name: 'clickledger_http_request_seconds',
+    help: 'Time to answer a request, by route.',
+    labelNames: ['route', 'method', 'status'],
+    buckets: [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
+    registers: [registry],
+  })
+  app.addHook('onResponse', async (request, reply) => {
+    const route = request.routeOptions.url ?? 'none'
+    const labels = { route, method: request.method, status: String(reply.statusCode) }
+    durations.observe(labels, reply.elapsedTime / 1000)
+  })
+}
+
+async function describeApi(app: FastifyInstance): Promise<void> {
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'clickledger',
+        version: '1',
+        description:
+          'Reports of ad clicks, merged from the batch view (exact, below the boundary) and the speed view (seconds old, above it). Every row says which side it comes from.',
+      },
+      components: { securitySchemes: { key: { type: 'http', scheme: 'bearer' } } },
+      security: [{ key: [] }],
+    },
+  })
+  app.get('/openapi.json', { schema: { hide: true } }, () => app.swagger())
+}
+
+export interface ServerDeps {
+  readonly logger: Logger
+  readonly registry: Registry
+}
+
+/** A server without routes of its own but /openapi.json. */
+export async function buildServer({ logger, registry }: ServerDeps) {
+  const app = fastify({
+    loggerInstance: logger as FastifyBaseLogger,
+    logController: new LogController({ disableRequestLogging: true }),
+    bodyLimit: limits.bodyBytesMax,
+    // A HEAD on the live stream would never end; static files bring their own HEAD.
+    exposeHeadRoutes: false,
+    forceCloseConnections: true,
+    requestTimeout: 60_000,
+    routerOptions: { maxParamLength: pathParamCharsMax },
+    schemaErrorFormatter: describeFaults,
+    genReqId: () => crypto.randomUUID(),
+    frameworkErrors: (error, request, reply) => {
+      handleError(error, request, reply)
+    },
+  })
+    .setValidatorCompiler(TypeBoxValidatorCompiler)
+    .withTypeProvider<TypeBoxTypeProvider>()
+
+  app.addHook('onRequest', async (request, reply) => {
+    reply.headers(securityHeaders)
+    if (request.url.startsWith('/v1/')) reply.header('cache-control', 'no-store')
+    if (Buffer.byteLength(request.url) > limits.urlBytesMax) {
+      sendProblem(reply, 'uri-too-long', `The limit is ${limits.urlBytesMax} bytes.`)
+      return reply
+    }
+  })
+  app.setErrorHandler(handleError)
+  answerMethodNotAllowed(app)
+  measureRequests(app, registry)
+  await describeApi(app)
+  return app
+}
+
+export type Server = Awaited<ReturnType<typeof buildServer>>

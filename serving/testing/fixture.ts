@@ -1,0 +1,94 @@
+// A serving app on a scratch catalogue and a naive store, with a clock that stands still and a key
+// for every role.
+import type { ExecutionContext } from 'ava'
+import type { InjectOptions } from 'fastify'
+import { createApiKey } from '#platform/api-keys.ts'
+import { upsertAds } from '#platform/catalogue/ads.ts'
+import { ensureDefaults } from '#platform/catalogue/defaults.ts'
+import { openSqliteCatalogue } from '#platform/catalogue/sqlite.ts'
+import { reportHeartbeat } from '#platform/heartbeats.ts'
+import { createLogger } from '#platform/log.ts'
+import { createRegistry } from '#platform/metrics.ts'
+import { hourMs } from '#schemas/paths.ts'
+import { scratchDir } from '../../tests/support/contract.ts'
+import { buildApp } from '../app.ts'
+import type { BatchControl } from '../routes/admin-rebuilds.ts'
+import { createNaiveOlap } from './naive-olap.ts'
+
+/** The boundary of the fixture; its clock shows 25 minutes later. */
+export const boundary = Date.UTC(2026, 10, 22, 5)
+export const startNow = boundary + 25 * 60_000
+
+export type Keys = Record<'admin' | 'engineer' | 'advertiser' | 'other' | 'publisher', string>
+
+export interface FixtureOptions {
+  readonly control?: BatchControl
+  readonly queryTimeoutMs?: number
+}
+
+export async function openFixture(t: ExecutionContext, options: FixtureOptions = {}) {
+  const catalogue = await openSqliteCatalogue({ path: `${scratchDir(t)}/catalogue.sqlite` })
+  const time = { now: startNow }
+  const clock = { now: () => time.now }
+  await ensureDefaults(catalogue, boundary + 1)
+  const rows = [
+    { ad_id: 'ad-1', advertiser_id: 'adv-1', campaign_id: 'c-1', target_url: 'https://a.test/' },
+    { ad_id: 'ad-2', advertiser_id: 'adv-2', target_url: 'https://b.test/' },
+  ]
+  await upsertAds(
+    catalogue,
+    startNow,
+    rows.map((value, i) => ({ line: i + 1, value })),
+  )
+  await catalogue.query(
+    'INSERT INTO publishers (publisher_id, name, created_at) VALUES ($1, $1, 0)',
+    ['pub-1'],
+  )
+  const key = (role: 'admin' | 'engineer' | 'advertiser' | 'publisher', tenant = '') =>
+    createApiKey(catalogue, startNow, {
+      role,
+      ...(role === 'advertiser' ? { advertiserId: tenant } : {}),
+      ...(role === 'publisher' ? { publisherId: tenant } : {}),
+    })
+  const keys: Keys = {
+    admin: await key('admin'),
+    engineer: await key('engineer'),
+    advertiser: await key('advertiser', 'adv-1'),
+    other: await key('advertiser', 'adv-2'),
+    publisher: await key('publisher', 'pub-1'),
+  }
+  const olap = createNaiveOlap()
+  const { app, facts } = await buildApp({
+    catalogue,
+    olap,
+    clock,
+    logger: createLogger('serving', process.env.TEST_LOG_LEVEL ?? 'silent'),
+    registry: createRegistry('serving'),
+    queryTimeoutMs: options.queryTimeoutMs ?? 5_000,
+    nodeSilenceMs: hourMs,
+    ...(options.control ? { control: options.control } : {}),
+  })
+  t.teardown(async () => {
+    await app.close()
+    await catalogue.close()
+  })
+
+  const inject = (request: InjectOptions, as?: keyof Keys) =>
+    app.inject({
+      ...request,
+      headers: { ...request.headers, ...(as ? { authorization: `Bearer ${keys[as]}` } : {}) },
+    })
+  /** Reports a speed layer that has judged all that came before `watermark`. */
+  const beat = (watermark: number, judgedEnds: number[]) =>
+    reportHeartbeat(catalogue, 'speed', 'node-1', watermark, {
+      watermark,
+      partitions: judgedEnds.map((end, partition) => ({ partition, committed: end, end })),
+      judgedEnds,
+      counts: { judged: 0, valid: 0, duplicate: 0, invalid: 0, copies: 3, deadLettered: 2 },
+      stateKeys: 0,
+      stateFullRotations: 0,
+    })
+  return { app, facts, catalogue, olap, keys, time, inject, beat }
+}
+
+export type Fixture = Awaited<ReturnType<typeof openFixture>>

@@ -1,0 +1,90 @@
+// An OLAP store for tests, in memory and by the letter: keeps judged clicks of both views and
+// counts them afresh for every query.
+import { minuteOf } from '#core/minute-aggregates.ts'
+import type { Filter, ReportQuery, ReportRow } from '#core/report-query.ts'
+import type { OlapStore } from '#platform/olap/port.ts'
+import { type DimensionName, dimensionNames } from '#schemas/dimensions.ts'
+import { type MetricName, metricByName } from '#schemas/metrics.ts'
+import type { Status } from '#schemas/verdicts.ts'
+import { bucketStart } from '../buckets.ts'
+
+export interface NaiveClick extends Partial<Record<DimensionName, string>> {
+  readonly event_time: number
+  readonly status: Status
+  readonly visitor?: string
+  readonly ip_hash?: string
+}
+
+const matches = (click: NaiveClick, { dimension, kind, values }: Filter) => {
+  const value = click[dimension] ?? ''
+  if (kind === 'prefix') return values.some((prefix) => value.startsWith(prefix))
+  return values.includes(value) === (kind === 'in')
+}
+
+function count(name: MetricName, clicks: readonly NaiveClick[]): number {
+  const metric = metricByName(name)
+  if (metric.kind === 'sum') {
+    return clicks.filter((c) => (metric.countedStatus as readonly Status[]).includes(c.status))
+      .length
+  }
+  const members = clicks.filter((c) => c.status === 'valid').map((c) => c[metric.of] ?? '')
+  return new Set(members.filter((member) => member !== '')).size
+}
+
+const compare = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0)
+
+export interface NaiveOlap extends Pick<OlapStore, 'query' | 'realtime'> {
+  readonly batch: NaiveClick[]
+  readonly speed: NaiveClick[]
+  readonly queries: ReportQuery[]
+  applied: number[]
+  /** Fails or delays queries when set. */
+  before: (() => Promise<void>) | undefined
+}
+
+export function createNaiveOlap(): NaiveOlap {
+  const olap: NaiveOlap = {
+    batch: [],
+    speed: [],
+    queries: [],
+    applied: [0],
+    before: undefined,
+    realtime: async () => ({ applied: olap.applied }),
+    async query(query) {
+      olap.queries.push(query)
+      await olap.before?.()
+      const { start, end, boundary, granularity, timeZone, dimensions, metrics, orderBy } = query
+      const within = (click: NaiveClick, from: number, to: number) =>
+        minuteOf(click.event_time) >= from && minuteOf(click.event_time) < to
+      const clicks = [
+        ...olap.batch.filter((c) => within(c, start, Math.min(end, boundary))),
+        ...olap.speed.filter((c) => within(c, Math.max(start, boundary), end)),
+      ].filter((click) => query.filters.every((filter) => matches(click, filter)))
+      const groups = Map.groupBy(clicks, (click) => {
+        const minute = minuteOf(click.event_time)
+        const time = granularity === 'all' ? start : bucketStart(minute, granularity, timeZone)
+        return JSON.stringify([time, ...dimensions.map((name) => click[name] ?? '')])
+      })
+      const rows: ReportRow[] = [...groups].map(([key, group]) => {
+        const [time, ...values] = JSON.parse(key)
+        return {
+          time,
+          dimensions: Object.fromEntries(dimensions.map((name, i) => [name, values[i]])),
+          metrics: Object.fromEntries(metrics.map((name) => [name, count(name, group)])),
+        }
+      })
+      const byKey = (a: ReportRow, b: ReportRow) =>
+        a.time - b.time ||
+        dimensionNames
+          .map((name) => compare(a.dimensions[name] ?? '', b.dimensions[name] ?? ''))
+          .find((order) => order !== 0) ||
+        0
+      rows.sort(
+        (a, b) =>
+          (orderBy ? (b.metrics[orderBy] ?? 0) - (a.metrics[orderBy] ?? 0) : 0) || byKey(a, b),
+      )
+      return rows.slice(query.offset, query.offset + query.limit)
+    },
+  }
+  return olap
+}
