@@ -1,0 +1,116 @@
+// Archives one partition: log -> spool -> Parquet -> manifest -> index. Crash anywhere and run
+// again: the chain says where to go on; files that no manifest names are never read.
+import { join } from 'node:path'
+import type { Catalogue } from '#platform/catalogue/port.ts'
+import type { EventLog, LogReader } from '#platform/event-log/port.ts'
+import type { ObjectStore } from '#platform/object-store/port.ts'
+import { topics } from '#schemas/topics.ts'
+import { archivedEnds, indexManifests, syncIndex } from './archive-index.ts'
+import { type Manifest, putManifest } from './manifest.ts'
+import { openSpool, type Spool } from './spool.ts'
+import { writeParquet } from './write-parquet.ts'
+
+const readRecords = 5_000
+
+export interface ArchiverOptions {
+  readonly log: EventLog
+  readonly objects: ObjectStore
+  readonly catalogue: Catalogue
+  readonly scratch: string
+  readonly partition: number
+  readonly partitions: number
+  readonly now: () => number
+  readonly intervalMs: number
+  readonly rowsMax: number
+  readonly memoryBytes: number
+}
+
+export interface Archiver {
+  /** Offsets below this are archived. */
+  readonly archivedEnd: number
+  /**
+   * Reads what is there and flushes what is due.
+   * @param wantedEnd - flush now if this offset is not archived yet
+   * @returns whether anything was read or flushed
+   */
+  step(wantedEnd: number): Promise<boolean>
+  close(): Promise<void>
+}
+
+/** Opens the archiver of a partition at the end of its manifest chain. */
+export async function openArchiver(options: ArchiverOptions): Promise<Archiver> {
+  const { log, objects, catalogue, scratch, partition, partitions, now } = options
+  let archivedEnd = (await archivedEnds(catalogue, partitions))[partition] ?? 0
+  let reader: LogReader = await log.reader(topics.raw.name, partition, archivedEnd)
+  let spool: Spool | undefined
+  let spooledAt = 0
+
+  const reopen = async (end: number) => {
+    archivedEnd = end
+    await reader.close()
+    reader = await log.reader(topics.raw.name, partition, end)
+  }
+
+  const flush = async (full: Spool): Promise<void> => {
+    await full.finish()
+    const { memoryBytes } = options
+    const files = await writeParquet(full, { objects, scratch, partition, memoryBytes })
+    const manifest: Manifest = {
+      partition,
+      first: full.first,
+      end: full.end,
+      files,
+      undecodable: full.undecodable,
+      archivedAt: now(),
+    }
+    if (await putManifest(objects, manifest)) {
+      await indexManifests(catalogue, [manifest])
+      archivedEnd = manifest.end
+    } else {
+      // Another archiver was first: go on from where its chain ends.
+      await reopen((await syncIndex(catalogue, objects, partitions))[partition] ?? 0)
+    }
+  }
+
+  const isDue = (s: Spool, wantedEnd: number): boolean =>
+    s.clicks >= options.rowsMax ||
+    now() - spooledAt >= options.intervalMs ||
+    (wantedEnd > archivedEnd && s.end >= wantedEnd)
+
+  const drop = async () => {
+    const dropped = spool
+    spool = undefined
+    await dropped?.remove()
+  }
+
+  return {
+    get archivedEnd() {
+      return archivedEnd
+    },
+    async step(wantedEnd) {
+      try {
+        const records = await reader.read(readRecords, 0)
+        if (records.length > 0) {
+          if (!spool) {
+            spool = openSpool(join(scratch, `spool-${partition}.jsonl`), archivedEnd)
+            spooledAt = now()
+          }
+          await spool.add(records)
+        }
+        if (!spool || !isDue(spool, wantedEnd)) return records.length > 0
+        await flush(spool)
+        await drop()
+        return true
+      } catch (error) {
+        // Whatever half of it was done, the chain says where to go on.
+        await drop()
+        await reopen(archivedEnd)
+        throw error
+      }
+    },
+    async close() {
+      await drop()
+      await reader.close()
+    },
+  }
+}

@@ -1,0 +1,70 @@
+// Clicks on their way into the archive: decoded, written as JSON lines to a scratch file, until a
+// flush turns them into Parquet. The file is worth nothing after a crash: the log has it all.
+
+import { once } from 'node:events'
+import { createWriteStream, rmSync } from 'node:fs'
+import { finished } from 'node:stream/promises'
+import type { LogRecord } from '#platform/event-log/port.ts'
+import { decodeRawClick } from '#schemas/avro.ts'
+import { hourOf } from '#schemas/paths.ts'
+
+export interface Spool {
+  /** Offsets [first, end) are in it. */
+  readonly first: number
+  readonly end: number
+  readonly clicks: number
+  readonly undecodable: number
+  readonly hours: ReadonlySet<number>
+  readonly path: string
+  add(records: readonly LogRecord[]): Promise<void>
+  /** Ends writing; the file is complete afterwards. */
+  finish(): Promise<void>
+  remove(): Promise<void>
+}
+
+/** Starts a spool at offset `first`. */
+export function openSpool(path: string, first: number): Spool {
+  const stream = createWriteStream(path)
+  const hours = new Set<number>()
+  let end = first
+  let clicks = 0
+  let undecodable = 0
+  return {
+    first,
+    get end() {
+      return end
+    },
+    get clicks() {
+      return clicks
+    },
+    get undecodable() {
+      return undecodable
+    },
+    hours,
+    path,
+    async add(records) {
+      let text = ''
+      for (const { partition, offset, value } of records) {
+        const decoded = decodeRawClick(value)
+        end = offset + 1
+        if (decoded.kind === 'reject') {
+          undecodable++
+          continue
+        }
+        clicks++
+        hours.add(hourOf(decoded.click.event_time))
+        const line = { ...decoded.click, raw_partition: partition, raw_offset: offset }
+        text += `${JSON.stringify(line)}\n`
+      }
+      if (text !== '' && !stream.write(text)) await once(stream, 'drain')
+    },
+    async finish() {
+      stream.end()
+      await finished(stream)
+    },
+    async remove() {
+      stream.destroy()
+      rmSync(path, { force: true })
+    },
+  }
+}

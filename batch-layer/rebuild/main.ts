@@ -1,0 +1,71 @@
+// Rebuilds and the boundary: Parquet in, authoritative aggregates out. Wiring only.
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Piscina } from 'piscina'
+import type { LayerContext, RunningLayer } from '#platform/layer.ts'
+import type { OlapStore } from '#platform/olap/port.ts'
+import { dataPaths, openCatalogue, openEventLog } from '#platform/stack.ts'
+import { pause } from '#platform/wait.ts'
+import { restoreBatchView } from './restore-view.ts'
+import { failAbandonedRuns } from './runs.ts'
+import { createScheduler, type RebuildOrder } from './scheduler.ts'
+import { createSealing } from './sealing.ts'
+import type { StagedHour, StageInput } from './stage-worker.ts'
+
+export interface RunningRebuild extends RunningLayer {
+  /** See scheduler.ts, `start`. */
+  startRebuild(order: RebuildOrder): Promise<string | undefined>
+}
+
+/** Runs the scheduler of rebuilds until it is closed. */
+export async function runRebuild(
+  { settings, clock, logger }: LayerContext,
+  { olap }: { olap: OlapStore },
+): Promise<RunningRebuild> {
+  const catalogue = await openCatalogue(settings)
+  const log = await openEventLog(settings, clock.now)
+  await rm(join(dataPaths(settings).scratch, 'rebuild'), { recursive: true, force: true })
+  await failAbandonedRuns(catalogue, clock.now())
+  await restoreBatchView(catalogue, olap)
+  const pool = new Piscina<StageInput, StagedHour[]>({
+    filename: new URL('./stage-worker.ts', import.meta.url).href,
+    name: 'stageTask',
+    minThreads: 0,
+    maxThreads: settings.CLICKLEDGER_REBUILD_WORKERS,
+    idleTimeout: 10_000,
+  })
+  const sealing = createSealing({
+    catalogue,
+    log,
+    now: clock.now,
+    latenessMs: settings.CLICKLEDGER_LATENESS,
+    nodeSilenceMs: settings.CLICKLEDGER_NODE_SILENCE,
+  })
+  const scheduler = createScheduler({
+    ...{ catalogue, log, olap, logger, sealing, now: clock.now },
+    node: settings.CLICKLEDGER_NODE_ID,
+    taskClicksMax: settings.CLICKLEDGER_REBUILD_TASK_CLICKS,
+    stage: (runId, task) => pool.run({ runId, task, settings }),
+  })
+  const stopping = new AbortController()
+  const run = async () => {
+    while (!stopping.signal.aborted) {
+      await scheduler.tick().catch((error) => logger.error({ err: error }, 'sealing failed'))
+      await pause(settings.CLICKLEDGER_SEAL_INTERVAL, stopping.signal)
+    }
+  }
+  const done = run().finally(async () => {
+    await scheduler.idle()
+    await pool.destroy()
+    await Promise.all([log.close(), catalogue.close()])
+  })
+  done.catch(() => {}) // seen by the owner on `done`
+  return {
+    done,
+    startRebuild: (order) => scheduler.start(order),
+    async close() {
+      stopping.abort()
+      await done.catch(() => {})
+    },
+  }
+}

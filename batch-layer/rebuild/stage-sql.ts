@@ -1,0 +1,68 @@
+// SQL of one rebuild task: the relation `clicks` over Parquet files, the verdicts, and what is
+// written for each hour.
+
+import { aggregateGroupSql, aggregateSelectSql } from '#core/minute-aggregates.ts'
+import type { RuleSet } from '#core/rules/rule-set.ts'
+import { compileRuleSet, copyRank, type TimeRange, verdictColumns } from '#core/rules/set-based.ts'
+import { hourMs } from '#schemas/paths.ts'
+
+export interface LocalHour {
+  readonly hour: number
+  /** Local paths of its Parquet files. */
+  readonly paths: readonly string[]
+}
+
+const quote = (path: string) => `'${path.replaceAll("'", "''")}'`
+
+function hourSql({ hour, paths }: LocalHour): string {
+  const list = paths.map(quote).join(', ')
+  return `SELECT * FROM read_parquet([${list}], hive_partitioning = false)
+    WHERE event_time >= ${hour} AND event_time < ${hour + hourMs}`
+}
+
+/**
+ * The relation `clicks`. One leg for each hour, each with its own time range, so that a rule with
+ * a narrow window never opens the files of a wide one.
+ */
+export function clicksViewSql(hours: readonly LocalHour[]): string {
+  return `CREATE OR REPLACE TEMP VIEW clicks AS ${hours.map(hourSql).join('\nUNION ALL\n')}`
+}
+
+/** Table `verdicts`: a row for each click of the range that is a copy or caught by a rule. */
+export function verdictsTableSql(ruleSet: RuleSet, range: TimeRange): string {
+  return `CREATE OR REPLACE TEMP TABLE verdicts AS ${compileRuleSet(ruleSet, range)}`
+}
+
+/** One part of an hour: aggregation holds its groups in memory, so big hours are cut by minutes. */
+export function aggregateSql(ruleSet: RuleSet, hour: LocalHour, part: TimeRange): string {
+  const { status } = verdictColumns(ruleSet)
+  return `${aggregateSelectSql} FROM (
+      SELECT c.*, ${status} AS status FROM (${hourSql(hour)}) c
+      LEFT JOIN verdicts v ON c.raw_partition = v.raw_partition AND c.raw_offset = v.raw_offset
+      WHERE c.event_time >= ${part.start} AND c.event_time < ${part.end}
+        AND (v.verdict_rank IS NULL OR v.verdict_rank <> ${copyRank})
+    ) judged ${aggregateGroupSql}`
+}
+
+/** Verdicts of an hour's clicks that are not simply valid: with the raw file, a receipt of each click. */
+export function hourVerdictsSql(ruleSet: RuleSet, hour: LocalHour): string {
+  const { status, rule } = verdictColumns(ruleSet)
+  const isCopy = `v.verdict_rank = ${copyRank}`
+  return `SELECT c.advertiser_id, c.event_id, c.event_time, c.ad_id, c.raw_partition, c.raw_offset,
+      CASE WHEN ${isCopy} THEN 'copy' ELSE ${status} END AS status,
+      CASE WHEN ${isCopy} THEN 'copy' ELSE ${rule} END AS rule
+    FROM (${hourSql(hour)}) c
+    JOIN verdicts v ON c.raw_partition = v.raw_partition AND c.raw_offset = v.raw_offset
+    ORDER BY c.advertiser_id, c.event_id`
+}
+
+/** Cuts an hour of `clicks` clicks into parts of about `partClicksMax`, along whole minutes. */
+export function hourParts(hour: number, clicks: number, partClicksMax: number): TimeRange[] {
+  const minutes = 60
+  const parts = Math.min(minutes, Math.max(1, Math.ceil(clicks / partClicksMax)))
+  const edges = Array.from({ length: parts + 1 }, (_, i) => Math.round((i * minutes) / parts))
+  const minute = hourMs / minutes
+  return edges
+    .slice(1)
+    .map((edge, i) => ({ start: hour + (edges[i] ?? 0) * minute, end: hour + edge * minute }))
+}

@@ -1,0 +1,141 @@
+// A rebuild worker (a piscina thread, one DuckDB thread): judges the hours of one task and stages
+// what they amount to. Only small numbers go back to the planner.
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
+import type { Settings } from '#platform/config.ts'
+import type { ObjectStore } from '#platform/object-store/port.ts'
+import { dataPaths, openObjectStore } from '#platform/stack.ts'
+import { hourMs, stagedPath } from '#schemas/paths.ts'
+import type { HourFiles, RebuildTask } from './plan.ts'
+import {
+  aggregateSql,
+  clicksViewSql,
+  hourParts,
+  hourVerdictsSql,
+  type LocalHour,
+  verdictsTableSql,
+} from './stage-sql.ts'
+
+/** Clicks aggregated in one go: bounds the memory of the member lists, which cannot spill. */
+const partClicksMax = 4_000_000
+
+export interface StageInput {
+  readonly runId: string
+  readonly task: RebuildTask
+  readonly settings: Settings
+}
+
+export interface StagedHour {
+  readonly hour: number
+  readonly ruleSet: number
+  /** Object keys of the minute aggregates. */
+  readonly files: readonly string[]
+  readonly valid: number
+  readonly duplicate: number
+  readonly invalid: number
+  readonly copies: number
+}
+
+async function localHours(objects: ObjectStore, hours: readonly HourFiles[]): Promise<LocalHour[]> {
+  const local: LocalHour[] = []
+  for (const { hour, files } of hours) {
+    if (files.length === 0) continue
+    const paths: string[] = []
+    for (const key of files) paths.push(await objects.localPath(key))
+    local.push({ hour, paths })
+  }
+  return local
+}
+
+async function countStatuses(
+  connection: DuckDBConnection,
+  paths: readonly string[],
+): Promise<{ valid: number; duplicate: number; invalid: number }> {
+  const list = paths.map((path) => `'${path}'`).join(', ')
+  const result = await connection.runAndReadAll(
+    `SELECT CAST(coalesce(sum(click_count), 0) AS DOUBLE), CAST(coalesce(sum(duplicate_click_count), 0) AS DOUBLE),
+       CAST(coalesce(sum(fraudulent_click_count), 0) AS DOUBLE) FROM read_parquet([${list}])`,
+  )
+  const [valid, duplicate, invalid] = (result.getRows()[0] ?? []).map(Number)
+  return { valid: valid ?? 0, duplicate: duplicate ?? 0, invalid: invalid ?? 0 }
+}
+
+async function stageHour(
+  connection: DuckDBConnection,
+  objects: ObjectStore,
+  dir: string,
+  { runId, task: { ruleSet } }: StageInput,
+  hour: LocalHour & { clicks: number },
+): Promise<StagedHour> {
+  const copy = async (sql: string, name: string): Promise<{ key: string; path: string }> => {
+    const path = join(dir, `${hour.hour}-${name}`)
+    await connection.run(`COPY (${sql}) TO '${path}' (FORMAT parquet, COMPRESSION zstd)`)
+    const key = stagedPath(runId, hour.hour, name)
+    await objects.put(key, { path })
+    return { key, path }
+  }
+  const parts = hourParts(hour.hour, hour.clicks, partClicksMax)
+  const staged: { key: string; path: string }[] = []
+  for (const [i, part] of parts.entries()) {
+    staged.push(await copy(aggregateSql(ruleSet, hour, part), `aggregates-${i}.parquet`))
+  }
+  const verdicts = await copy(hourVerdictsSql(ruleSet, hour), 'verdicts.parquet')
+  const counted = await countStatuses(
+    connection,
+    staged.map(({ path }) => path),
+  )
+  const copies = await connection.runAndReadAll(
+    `SELECT count(*) FROM read_parquet('${verdicts.path}') WHERE status = 'copy'`,
+  )
+  for (const { path } of [...staged, verdicts]) await rm(path)
+  return {
+    hour: hour.hour,
+    ruleSet: ruleSet.version,
+    files: staged.map(({ key }) => key),
+    ...counted,
+    copies: Number(copies.getRows()[0]?.[0] ?? 0),
+  }
+}
+
+/** Stages the hours of a task: aggregates and verdicts under the run's own prefix. */
+export async function stageTask(input: StageInput): Promise<StagedHour[]> {
+  const { task, settings } = input
+  const { ruleSet } = task
+  const scratch = join(dataPaths(settings).scratch, 'rebuild')
+  await mkdir(scratch, { recursive: true })
+  const dir = await mkdtemp(join(scratch, 'task-'))
+  const objects = await openObjectStore(settings)
+  const db = await DuckDBInstance.create(join(dir, 'work.duckdb'), {
+    threads: '1',
+    memory_limit: `${settings.CLICKLEDGER_REBUILD_MEMORY}B`,
+    temp_directory: dir,
+    preserve_insertion_order: 'false',
+  })
+  const connection = await db.connect()
+  try {
+    const own = await localHours(objects, task.hours)
+    const staged: StagedHour[] = []
+    const nothing = { files: [], valid: 0, duplicate: 0, invalid: 0, copies: 0 }
+    if (own.length > 0) {
+      await connection.run(clicksViewSql([...(await localHours(objects, task.lookBack)), ...own]))
+      const start = task.hours[0]?.hour ?? 0
+      const end = (task.hours[task.hours.length - 1]?.hour ?? 0) + hourMs
+      await connection.run(verdictsTableSql(ruleSet, { start, end }))
+    }
+    for (const { hour, clicks } of task.hours) {
+      const local = own.find((candidate) => candidate.hour === hour)
+      staged.push(
+        local
+          ? await stageHour(connection, objects, dir, input, { ...local, clicks })
+          : { hour, ruleSet: ruleSet.version, ...nothing },
+      )
+    }
+    return staged
+  } finally {
+    connection.closeSync()
+    db.closeSync()
+    await objects.close()
+    await rm(dir, { recursive: true, force: true })
+  }
+}
