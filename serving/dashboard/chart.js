@@ -47,8 +47,7 @@ export function createChart(container, onZoom) {
     h('span', {}),
   )
   const tip = h('div', { class: 'tip', hidden: true, 'aria-hidden': 'true' })
-  const empty = h('p', { class: 'chart-empty', hidden: true })
-  container.append(empty, tip)
+  container.append(tip)
 
   const rebuild = () => {
     plot?.destroy()
@@ -87,9 +86,6 @@ export function createChart(container, onZoom) {
     Object.assign(container.dataset, counts)
     container.setAttribute('aria-label', describe(view, counts))
     container.setAttribute('aria-valuemax', String(view.buckets.length - 1))
-    const none = view.buckets.every((bucket) => grossOf(bucket) === 0)
-    empty.hidden = !none
-    if (none) setText(empty, 'No clicks in this range.')
   }
 
   new ResizeObserver(() => view && draw(view)).observe(container)
@@ -201,15 +197,22 @@ function ticks(splits, stepMs, timeZone) {
   })
 }
 
-function placeBoundary(element, plot, { boundary, timeZone }) {
-  const x = Number.isFinite(boundary) ? plot.valToPos(boundary / 1000, 'x') : Number.NaN
-  const width = plot.over.clientWidth
-  element.hidden = !(x >= 0 && x <= width)
+/** The line where it is in sight, else a word at the edge behind which it lies. */
+function placeBoundary(element, plot, { boundary, buckets, timeZone }) {
+  element.hidden = !Number.isFinite(boundary)
   if (element.hidden) return
+  const width = plot.over.clientWidth
+  const place =
+    boundary < buckets[0].start ? 'before' : boundary > buckets.at(-1).end ? 'after' : 'inside'
+  const x = { before: 0, after: width, inside: plot.valToPos(boundary / 1000, 'x') }[place]
   element.style.left = `${x}px`
+  element.classList.toggle('outside', place !== 'inside')
   element.classList.toggle('flipped', x < 130)
+  element.dataset.place = place
   element.dataset.time = new Date(boundary).toISOString()
-  setText(element.firstElementChild, `final until ${formatMoment(boundary, timeZone)}`)
+  const until = `final until ${formatMoment(boundary, timeZone)}`
+  const words = { before: `◂ ${until}`, after: 'all final', inside: until }
+  setText(element.firstElementChild, words[place])
 }
 
 function fillTip(tip, bucket, { granularity, timeZone, hidden }) {

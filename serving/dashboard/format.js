@@ -12,6 +12,11 @@ const signed = new Intl.NumberFormat(locale, {
   signDisplay: 'exceptZero',
 })
 
+const signedPoints = new Intl.NumberFormat(locale, {
+  maximumFractionDigits: 1,
+  signDisplay: 'exceptZero',
+})
+
 export const formatCount = (value) => whole.format(value)
 export const formatAxis = (value) => (Math.abs(value) < 10_000 ? whole : compact).format(value)
 
@@ -26,8 +31,17 @@ export const formatShare = (part, total) => (total > 0 ? share.format(part / tot
 export function formatChange(value, before) {
   if (value === undefined || before === undefined || before === 0) return ''
   const ratio = value / before - 1
-  return ratio > 9.99 ? `×${oneDigit.format(value / before)}` : signed.format(ratio)
+  return ratio > 9.99 ? `×${oneDigit.format(value / before)}` : minus(signed.format(ratio))
 }
+
+/** The change of a share, in percentage points; empty where it means nothing. */
+export function formatPoints(share, before) {
+  if (!Number.isFinite(share) || !Number.isFinite(before)) return ''
+  return `${minus(signedPoints.format(100 * (share - before)))} points`
+}
+
+/** A hyphen is too short beside tabular digits. */
+const minus = (text) => text.replace('-', '−')
 
 /** @type {Map<string, Intl.DateTimeFormat>} */
 const formats = new Map()

@@ -2,13 +2,14 @@
 // those of the chart's bars; distinct users are asked for separately.
 import { grossOf } from './buckets.js'
 import { h, setText } from './dom.js'
-import { formatChange, formatCount, formatRange, formatShare } from './format.js'
+import { formatChange, formatCount, formatPoints, formatRange, formatShare } from './format.js'
 
+/** `share`: a part of gross, whose change is that of its share: with more traffic all parts grow. */
 const figures = [
   { name: 'valid', label: 'Valid clicks', note: 'what is billed', better: 'up', sign: '' },
   { name: 'gross', label: 'Gross', note: 'all clicks', better: '', sign: '=' },
-  { name: 'duplicate', label: 'Duplicates', note: 'of gross', better: 'down', sign: '−' },
-  { name: 'invalid', label: 'Invalid', note: 'of gross', better: 'down', sign: '−' },
+  { name: 'duplicate', label: 'Duplicates', share: true, better: 'down', sign: '−' },
+  { name: 'invalid', label: 'Invalid', share: true, better: 'down', sign: '−' },
   { name: 'users', label: 'Unique users', note: 'behind valid clicks', better: 'up', sign: '' },
 ]
 
@@ -27,7 +28,7 @@ export function createHeadline(section) {
         ),
         h('p', { class: 'value' }),
         h('p', { class: 'note' }),
-        h('p', { class: 'change' }),
+        h('p', { class: 'change' }, h('b', {}), h('span', {})),
         name === 'valid' ? h('div', { class: 'settled' }, h('i', {}), h('span', {})) : undefined,
       ),
     )
@@ -48,34 +49,28 @@ export function createHeadline(section) {
  * @param {import('./load.js').Comparison} view.comparison
  * @param {string} view.timeZone
  */
-function drawFigure(
-  section,
-  { name, note, better },
-  { sums, users, usersApproximate, comparison, timeZone },
-) {
+function drawFigure(section, figure, { sums, users = 0, usersApproximate, comparison, timeZone }) {
+  const { name, note, share } = figure
   const element = section.querySelector(`[data-figure=${name}]`)
-  const value = name === 'users' ? users : name === 'gross' ? grossOf(sums) : sums[name]
+  const gross = grossOf(sums)
+  const value = { ...sums, gross, users }[name]
   const shown = element.querySelector('.value')
-  setText(
-    shown,
-    (name === 'users' && usersApproximate && value ? '≈ ' : '') + formatCount(value ?? 0),
-  )
-  shown.setAttribute('data-value', String(value ?? 0))
-  const share = name === 'duplicate' || name === 'invalid'
-  setText(
-    element.querySelector('.note'),
-    share ? `${formatShare(value, grossOf(sums))} ${note}` : note,
-  )
-  const change = element.querySelector('.change')
-  const { now, before, range } = comparison
-  const text = formatChange(now[name], before[name])
-  const rising = now[name] > before[name]
-  setText(
-    change,
-    text ? `${text} vs the period before` : before[name] === 0 ? 'nothing to compare with' : '',
-  )
-  change.className = `change ${text && better ? (rising === (better === 'up') ? 'good' : 'bad') : ''}`
-  change.title = `${formatCount(before[name])} in ${formatRange(range.start, range.end, timeZone)}`
+  setText(shown, (name === 'users' && usersApproximate && value ? '≈ ' : '') + formatCount(value))
+  shown.setAttribute('data-value', String(value))
+  setText(element.querySelector('.note'), share ? `${formatShare(value, gross)} of gross` : note)
+  drawChange(element.querySelector('.change'), figure, comparison, timeZone)
+}
+
+function drawChange(element, { name, share, better }, { now, before, range }, timeZone) {
+  const part = (totals) => (share ? totals[name] / totals.gross : totals[name])
+  const format = share ? formatPoints : formatChange
+  const text = format(part(now), part(before))
+  setText(element.firstElementChild, text || (before[name] === 0 ? 'nothing to compare' : ''))
+  setText(element.lastElementChild, text ? ' vs prior period' : '')
+  const rising = part(now) > part(before)
+  const tone = rising === (better === 'up') ? 'good' : 'bad'
+  element.className = `change ${better && /[1-9]/.test(text) ? tone : ''}`
+  element.title = `${formatCount(before[name])} in ${formatRange(range.start, range.end, timeZone)}`
 }
 
 /** How much of the billed number can no longer change without a published restatement. */

@@ -17,7 +17,8 @@ const timeseries = '/v1/reports/clicks/timeseries'
  * @property {number} watermark ms; NaN where the server did not say
  * @property {string} detail the server's own words where it is behind; else empty
  * @property {Record<string, any>[]} rows
- * @property {number | undefined} users distinct, over the whole range
+ * @property {number | undefined} finalValid valid clicks below the boundary, where bars cannot tell
+ * @property {number} users distinct, over the whole range
  * @property {boolean} usersApproximate
  * @property {Comparison} comparison
  * @property {Record<string, Record<string, any>[]>} tops rows by dimension
@@ -49,13 +50,17 @@ export async function load(api, state, signal) {
   const compared = { start: range.start, end: completeUntil(range, now) }
   const before = { start: 2 * compared.start - compared.end, end: compared.start }
 
-  const [freshness, series, whole, complete, earlier, ...tops] = await Promise.all([
+  const [freshness, series, whole, complete, earlier, settled, ...tops] = await Promise.all([
     // A report that did not change comes from the browser's cache, with the watermark of then.
     api.get('/v1/freshness', signal),
     api.report(timeseries, { ...common, granularity, metrics: sums }, signal),
     total(range),
     compared.end === range.end ? undefined : total(compared),
     total(before),
+    // A bucket longer than an hour can lie on both sides of the boundary: bars cannot tell.
+    granularity === 'minute' || granularity === 'hour'
+      ? undefined
+      : totalsOf(api, { ...common, completeness: 'final' }, signal),
     ...panelDimensions(state).map((dimension) => topOf(api, state, range, dimension, signal)),
   ])
   return {
@@ -64,6 +69,7 @@ export async function load(api, state, signal) {
     granularity,
     ...freshnessOf(freshness),
     rows: series.data,
+    finalValid: settled?.valid,
     users: whole.users,
     usersApproximate: whole.approximate,
     comparison: { range: before, now: complete ?? whole, before: earlier },

@@ -19,22 +19,23 @@ function change(some) {
 
 const view = createView(() => state, change)
 
+function showGate(is) {
+  byId('gate').hidden = !is
+  for (const id of ['main', 'forget-key', 'zone-field']) byId(id).hidden = is
+}
+
 function askForKey(reason) {
   session?.close()
   session = undefined
   dropKey()
-  byId('main').hidden = true
   byId('freshness').hidden = true
-  byId('forget-key').hidden = true
-  byId('gate').hidden = false
+  showGate(true)
   setText(byId('gate-reason'), reason)
   byId('key').focus()
 }
 
 function open(key) {
-  byId('gate').hidden = true
-  byId('main').hidden = false
-  byId('forget-key').hidden = false
+  showGate(false)
   session = startSession({ key, view, onRefused: askForKey })
   session.show(state)
 }

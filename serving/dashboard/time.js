@@ -98,7 +98,8 @@ export function bucketStart(ms, granularity, timeZone) {
 export function bucketEnd(start, granularity, timeZone) {
   if (granularity === 'minute') return start + minuteMs
   if (granularity === 'hour') return start + hourMs
-  const wall = wallOf(start, timeZone)
+  // A day whose midnight the clocks skip begins at one: count from where it would have begun.
+  const wall = wallBucket(wallOf(start, timeZone), 'day')
   if (granularity === 'day') return instantOf(wall + dayMs, timeZone)
   if (granularity === 'week') return instantOf(wall + 7 * dayMs, timeZone)
   return instantOf(wallBucket(wall + 31 * dayMs, 'month'), timeZone)

@@ -1,6 +1,6 @@
 // Draws a session's values into the page's parts. Old numbers stay, dimmed, until the new ones are
 // there: a page that is kept open must not flicker.
-import { buildBuckets, sumOf } from './buckets.js'
+import { buildBuckets, grossOf, sumOf } from './buckets.js'
 import { createChart } from './chart.js'
 import { createControls } from './controls.js'
 import { byId, h, setText } from './dom.js'
@@ -54,6 +54,7 @@ export function createView(current, change) {
     drawHeadline(shown)
     drawChart({ ...shown, boundary, hidden, colours: palette })
     drawFirmness(boundary, shown.timeZone, palette)
+    drawEmpty(byId('empty'), grossOf(shown.sums) === 0, current(), change)
     drawTable(shown)
     drawPanels(loaded)
     setText(byId('chart-title'), `Clicks per ${shown.granularity}`)
@@ -90,7 +91,8 @@ function shownOf({ loaded, live, boundary, watermark, now }) {
     watermark,
     now,
   })
-  const finalValid = sumOf(buckets, ({ provenance }) => provenance === 'final').valid
+  const finalValid =
+    loaded.finalValid ?? sumOf(buckets, ({ provenance }) => provenance === 'final').valid
   return {
     buckets,
     granularity,
@@ -101,6 +103,25 @@ function shownOf({ loaded, live, boundary, watermark, now }) {
     usersApproximate,
     comparison,
   }
+}
+
+/** Nothing to show is said in the chart's place, with what can be done about it. */
+function drawEmpty(place, is, { filters, range }, change) {
+  place.hidden = !is
+  if (!is) return
+  const action = (label, some) =>
+    h('button', { type: 'button', onclick: () => change(some) }, label)
+  const words =
+    filters.length > 0 ? 'No clicks match these filters here.' : 'No clicks in this range.'
+  const actions = [
+    filters.length > 0 ? action('Remove the filters', { filters: [] }) : undefined,
+    range === '30d'
+      ? undefined
+      : action('Show the last 30 days', { range: '30d', granularity: 'auto' }),
+  ]
+  if (place.dataset.words === words + range) return
+  place.dataset.words = words + range
+  place.replaceChildren(h('p', {}, words), ...actions.filter((button) => button !== undefined))
 }
 
 function createSeriesButtons(group, hidden, onChange) {
