@@ -46,7 +46,8 @@ async function main(): Promise<number> {
     return exitCodes.done
   } catch (error) {
     // commander has said what is wrong; help that was asked for is no fault.
-    if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.done : exitCodes.wrongUse
+    if (error instanceof CommanderError)
+      return error.exitCode === 0 ? exitCodes.done : exitCodes.wrongUse
     process.stderr.write(`clickledger: ${describeError(error)}\n`)
     return exitCodeOf(error)
   }

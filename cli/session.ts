@@ -80,7 +80,10 @@ export async function findInstance(settings: Settings): Promise<InstanceFile | u
 }
 
 /** Runs work with an admin key that lives as long as the work, and an hour at most. */
-export async function withKey<T>(settings: Settings, work: (key: string) => Promise<T>): Promise<T> {
+export async function withKey<T>(
+  settings: Settings,
+  work: (key: string) => Promise<T>,
+): Promise<T> {
   const catalogue = await openCatalogue(settings)
   try {
     const key = `clk_${randomBytes(24).toString('base64url')}`
@@ -105,7 +108,10 @@ async function askIngestUrl(api: Api): Promise<string> {
   const status = (await api.get('/v1/status')) as { layers?: { ingest?: { url?: unknown }[] } }
   const url = status?.layers?.ingest?.[0]?.url
   if (typeof url === 'string' && URL.canParse(url)) return url
-  throw new ClickledgerError('unavailable', 'No ingest node has reported where it is: give --ingest-url.')
+  throw new ClickledgerError(
+    'unavailable',
+    'No ingest node has reported where it is: give --ingest-url.',
+  )
 }
 
 async function onUrl<T>(
@@ -160,7 +166,11 @@ function privateSettings(settings: Settings): Settings {
     CLICKLEDGER_HOST: '127.0.0.1',
     CLICKLEDGER_INGEST_PORT: 0,
     CLICKLEDGER_SERVING_PORT: 0,
-    CLICKLEDGER_LOG_LEVEL: settings.CLICKLEDGER_LOG_LEVEL === 'info' ? 'warn' : settings.CLICKLEDGER_LOG_LEVEL,
-    CLICKLEDGER_ARCHIVE_INTERVAL: Math.min(settings.CLICKLEDGER_ARCHIVE_INTERVAL, privateArchiveIntervalMs),
+    CLICKLEDGER_LOG_LEVEL:
+      settings.CLICKLEDGER_LOG_LEVEL === 'info' ? 'warn' : settings.CLICKLEDGER_LOG_LEVEL,
+    CLICKLEDGER_ARCHIVE_INTERVAL: Math.min(
+      settings.CLICKLEDGER_ARCHIVE_INTERVAL,
+      privateArchiveIntervalMs,
+    ),
   }
 }

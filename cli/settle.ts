@@ -122,7 +122,11 @@ export async function startRebuild(session: Session, body: RebuildBody): Promise
  * Waits for the end of a run.
  * @throws ClickledgerError where the run failed
  */
-export async function waitForRun(session: Session, runId: string, progress: Progress): Promise<Run> {
+export async function waitForRun(
+  session: Session,
+  runId: string,
+  progress: Progress,
+): Promise<Run> {
   for (;;) {
     const run = (await session.api.get(`/v1/rebuilds/${encodeURIComponent(runId)}`)) as Run
     progress.update({ done: run.hours_done, total: run.hours })

@@ -78,7 +78,8 @@ async function importInto(
     signal: session.signal,
   })
   // A running instance goes on by itself; one that ends with the command must be done first.
-  if (session.isPrivate || rebuild) await waitUntilJudged(session, createProgress('judge', 'clicks'))
+  if (session.isPrivate || rebuild)
+    await waitUntilJudged(session, createProgress('judge', 'clicks'))
   if (session.isPrivate) await waitUntilArchived(session, createProgress('archive', 'clicks'))
   return rebuild ? { ...summary, rebuild: await rebuildDirty(session, file) } : summary
 }

@@ -36,7 +36,9 @@ const parseIso = createTimeParser('iso')
 function hourOption(name: string, text: string): string {
   const time = parseIso(text)
   if (time === undefined || time % hourMs !== 0) {
-    throw new WrongUse(`${name}: ${text} is not a whole hour in ISO 8601, such as 2026-11-22T05:00:00Z`)
+    throw new WrongUse(
+      `${name}: ${text} is not a whole hour in ISO 8601, such as 2026-11-22T05:00:00Z`,
+    )
   }
   return new Date(time).toISOString()
 }
@@ -45,7 +47,8 @@ function hourOption(name: string, text: string): string {
 export function rebuildBody({ from, to, dirty, reason }: Options): RebuildBody {
   const why = reason === undefined ? {} : { reason }
   if (dirty) {
-    if (from !== undefined || to !== undefined) throw new WrongUse('--dirty goes without --from and --to')
+    if (from !== undefined || to !== undefined)
+      throw new WrongUse('--dirty goes without --from and --to')
     return { dirty, ...why }
   }
   if (from === undefined || to === undefined) {

@@ -47,19 +47,34 @@ const runsShown = 5
 const count = new Intl.NumberFormat('en-US')
 
 /** The status as lines for people. */
-export function describeStatus({ state, detail, lags, counts, layers, runs, ...rest }: Status): string {
+export function describeStatus({
+  state,
+  detail,
+  lags,
+  counts,
+  layers,
+  runs,
+  ...rest
+}: Status): string {
   const row = (name: string, value: string) => `${name.padEnd(11)}${value}`
   const nodes = Object.entries(layers).map(([layer, list]) => {
-    const each = list.map((n) => `${n.node}${n.url ? ` ${n.url}` : ''} (${n.age_seconds.toFixed(1)} s ago)`)
+    const each = list.map(
+      (n) => `${n.node}${n.url ? ` ${n.url}` : ''} (${n.age_seconds.toFixed(1)} s ago)`,
+    )
     return row(`  ${layer}`, each.join(', ') || 'has not reported')
   })
   const { gross = 0, valid = 0, duplicate = 0, invalid = 0, ...others } = counts
-  const more = Object.entries(others).map(([name, n]) => `${count.format(n)} ${name.replace('_', ' ')}`)
+  const more = Object.entries(others).map(
+    ([name, n]) => `${count.format(n)} ${name.replace('_', ' ')}`,
+  )
   return [
     row('state', `${state}: ${detail}`),
     row('boundary', `${rest.boundary} (below: exact, from the batch layer)`),
     row('watermark', rest.watermark ?? 'not known yet'),
-    row('clicks', `${count.format(gross)} = ${count.format(valid)} valid + ${count.format(duplicate)} duplicate + ${count.format(invalid)} invalid`),
+    row(
+      'clicks',
+      `${count.format(gross)} = ${count.format(valid)} valid + ${count.format(duplicate)} duplicate + ${count.format(invalid)} invalid`,
+    ),
     row('besides', more.join(', ')),
     row(
       'waiting',
@@ -68,9 +83,11 @@ export function describeStatus({ state, detail, lags, counts, layers, runs, ...r
     'layers',
     ...nodes,
     ...(runs.length > 0 ? ['last runs'] : []),
-    ...runs.slice(0, runsShown).map((run) =>
-      row(`  ${run.kind}`, `${run.status}, ${run.hours} hours, ${run.started_at}, ${run.reason}`),
-    ),
+    ...runs
+      .slice(0, runsShown)
+      .map((run) =>
+        row(`  ${run.kind}`, `${run.status}, ${run.hours} hours, ${run.started_at}, ${run.reason}`),
+      ),
   ].join('\n')
 }
 

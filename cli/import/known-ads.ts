@@ -5,6 +5,7 @@ import type { Api } from '../api.ts'
 import { type AdOwner, type Rejected, reject } from './click.ts'
 
 const pageAds = 1_000
+const adsPerCall = 500
 /** Ads that an import with --create-ads can know of: about 100 MB. */
 const knownAdsMax = 1_000_000
 
@@ -20,6 +21,10 @@ export interface KnownAds {
   createMissing(): Promise<ReadonlyMap<string, Rejected>>
   readonly created: number
   wasCreated(adId: string): boolean
+}
+
+interface Answer {
+  readonly rejected: readonly { line: number; reason: string; detail: string }[]
 }
 
 interface ListedAd {
@@ -52,7 +57,10 @@ function refuseTooMany(owners: ReadonlyMap<string, string>): void {
 /**
  * @param advertiserId - owner of the ads that are made; undefined: the file says it
  */
-export async function createKnownAds(api: Api, advertiserId: string | undefined): Promise<KnownAds> {
+export async function createKnownAds(
+  api: Api,
+  advertiserId: string | undefined,
+): Promise<KnownAds> {
   const owners = await listAds(api)
   const made = new Set<string>()
   let missing = new Map<string, object>()
@@ -69,7 +77,8 @@ export async function createKnownAds(api: Api, advertiserId: string | undefined)
         if (advertiserId === undefined || known === advertiserId) return undefined
         return reject('foreign-ad', `ad ${adId} belongs to advertiser ${known}`)
       }
-      if (wanted === undefined) return reject('missing-field', `ad ${adId} is new and has no advertiser`)
+      if (wanted === undefined)
+        return reject('missing-field', `ad ${adId} is new and has no advertiser`)
       owners.set(adId, wanted)
       refuseTooMany(owners)
       missing.set(adId, {
@@ -81,19 +90,21 @@ export async function createKnownAds(api: Api, advertiserId: string | undefined)
       return undefined
     },
     async createMissing() {
-      const ads = [...missing.values()]
-      const ids = [...missing.keys()]
+      const ads = [...missing]
       missing = new Map()
       const refused = new Map<string, Rejected>()
-      if (ads.length === 0) return refused
-      const answer = (await api.post('/v1/ads', ads)) as {
-        rejected?: { line: number; reason: string; detail: string }[]
+      for (let i = 0; i < ads.length; i += adsPerCall) {
+        const some = ads.slice(i, i + adsPerCall)
+        const answer = (await api.post(
+          '/v1/ads',
+          some.map(([, ad]) => ad),
+        )) as Answer
+        for (const { line, reason, detail } of answer.rejected) {
+          const adId = some[line - 1]?.[0] // lines count from 1
+          if (adId !== undefined) refused.set(adId, { kind: 'reject', reason, detail })
+        }
       }
-      for (const { line, reason, detail } of answer.rejected ?? []) {
-        const adId = ids[line - 1] // lines count from 1
-        if (adId !== undefined) refused.set(adId, { kind: 'reject', reason, detail })
-      }
-      for (const id of ids) {
+      for (const [id] of ads) {
         if (refused.has(id)) owners.delete(id)
         else made.add(id)
       }

@@ -1,13 +1,14 @@
 // The import: rows in, clicks to ingest, rejects to their file. Batches are sent one after the other, in
 // file order, while the next one is being read: the order of the file is the order in the log, so the
 // speed layer sees no more disorder than the file has.
-import type { FileRow } from './read-rows.ts'
+
 import type { Api } from '../api.ts'
 import type { Progress } from '../progress.ts'
 import { createEventIds } from './event-ids.ts'
 import { createKnownAds, type KnownAds } from './known-ads.ts'
 import type { Mapping } from './mapping.ts'
 import type { InputFile } from './read-lines.ts'
+import type { FileRow } from './read-rows.ts'
 import { readRows } from './read-rows.ts'
 import { createRejects, type RejectedRow, type Rejects } from './rejects.ts'
 import { type ClickSender, createSender, fitsBatch, type SentClick } from './send.ts'

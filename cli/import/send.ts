@@ -48,7 +48,10 @@ interface Result {
 function resultsOf(answer: Answer, expected: number): readonly Result[] {
   const { results } = (answer.value ?? {}) as { results?: unknown }
   if (!Array.isArray(results) || results.length !== expected) {
-    throw new ClickledgerError('internal', `ingest answered ${expected} clicks without their results`)
+    throw new ClickledgerError(
+      'internal',
+      `ingest answered ${expected} clicks without their results`,
+    )
   }
   return results
 }

@@ -1,0 +1,32 @@
+// Serving, the scheduler of rebuilds and the embedded OLAP store belong together: the store's file
+// has one owner, and both need it.
+import type { SharedClock } from '#platform/clock.ts'
+import type { Settings } from '#platform/config.ts'
+import type { RunningLayer } from '#platform/layer.ts'
+import { createLogger } from '#platform/log.ts'
+import { openDuckDbStore } from '#platform/olap/duckdb.ts'
+import { runRebuild } from '../batch-layer/rebuild/main.ts'
+import { runServing } from '../serving/main.ts'
+
+/** Starts them in this thread (the store has one of its own, rebuilds have a pool). */
+export async function runServe(settings: Settings, clock: SharedClock): Promise<RunningLayer> {
+  const failed = Promise.withResolvers<never>()
+  failed.promise.catch(() => {}) // seen by the owner on `done`
+  await using starting = new AsyncDisposableStack()
+  const context = (layer: string) => ({
+    ...{ settings, clock },
+    logger: createLogger(layer, settings.CLICKLEDGER_LOG_LEVEL),
+  })
+  const olap = await openDuckDbStore({ settings, clock, onFailure: failed.reject })
+  starting.defer(() => olap.close())
+  const rebuild = await runRebuild(context('rebuild'), { olap })
+  starting.defer(() => rebuild.close())
+  const serving = await runServing(context('serving'), { olap, control: rebuild })
+  starting.defer(() => serving.close())
+  const running = starting.move()
+  return {
+    ...(serving.url ? { url: serving.url } : {}),
+    done: Promise.race([serving.done, rebuild.done, failed.promise]),
+    close: () => running.disposeAsync(),
+  }
+}

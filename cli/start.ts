@@ -1,0 +1,85 @@
+// `start`: every layer in one process. Ingest, speed layer and archive each have a thread, the OLAP
+// store has one, rebuilds have a pool; serving and the scheduler share this one.
+import { rmSync, writeFileSync } from 'node:fs'
+import { createClock, type SharedClock } from '#platform/clock.ts'
+import type { Settings } from '#platform/config.ts'
+import { lockDirectory } from '#platform/directory-lock.ts'
+import { dataPaths, openCatalogue } from '#platform/stack.ts'
+import { prepareCatalogue } from './first-start.ts'
+import { runServe } from './serve.ts'
+import { startThread } from './threads/start-thread.ts'
+import { welcome } from './welcome.ts'
+
+export interface StartOptions {
+  /** Say nothing on stdout. */
+  readonly quiet?: boolean
+  /** A clock of the caller's own; absent: system time. */
+  readonly clock?: SharedClock
+}
+
+export interface RunningInstance {
+  readonly ingestUrl: string
+  readonly servingUrl: string
+  /** Known on the first start, or given by the settings. */
+  readonly adminKey: string | undefined
+  readonly clock: SharedClock
+  /** Fulfilled after close; rejected when a layer fails. */
+  readonly done: Promise<void>
+  close(): Promise<void>
+}
+
+/**
+ * Starts everything. If a layer fails, now or later, the others are closed.
+ * @throws ClickledgerError `already-running` where another instance has the data directory
+ */
+export async function startAll(
+  settings: Settings,
+  options: StartOptions,
+): Promise<RunningInstance> {
+  const clock = options.clock ?? createClock()
+  const failed = Promise.withResolvers<never>()
+  failed.promise.catch(() => {}) // seen by the owner on `done`
+  await using starting = new AsyncDisposableStack()
+  const paths = dataPaths(settings)
+  starting.defer(lockDirectory(settings.CLICKLEDGER_DATA_DIR))
+
+  const catalogue = await openCatalogue(settings)
+  starting.defer(() => catalogue.close())
+  const adminKey = await prepareCatalogue(catalogue, settings, clock.now())
+
+  const keep = <L extends { close(): Promise<void>; done: Promise<void> }>(layer: L): L => {
+    starting.defer(() => layer.close())
+    layer.done.catch(failed.reject)
+    return layer
+  }
+  // In the order of the flow backwards: who answers is up before who asks, who takes clicks is last.
+  const serving = keep(await runServe(settings, clock))
+  keep(await startThread('archive', settings, clock))
+  keep(await startThread('speed', settings, clock))
+  const ingest = keep(await startThread('ingest', settings, clock))
+
+  const ingestUrl = ingest.url ?? ''
+  const servingUrl = serving.url ?? ''
+  writeFileSync(paths.instance, JSON.stringify({ pid: process.pid, ingestUrl, servingUrl }))
+  starting.defer(() => rmSync(paths.instance, { force: true }))
+  if (!options.quiet) {
+    process.stdout.write(welcome({ settings, ingestUrl, servingUrl, adminKey, now: clock.now() }))
+  }
+
+  const running = starting.move()
+  let closing: Promise<void> | undefined
+  const close = () => {
+    closing ??= running.disposeAsync()
+    return closing
+  }
+  const closed = Promise.withResolvers<void>()
+  const done = Promise.race([failed.promise, closed.promise]).catch(async (error) => {
+    await close()
+    throw error
+  })
+  done.catch(() => {}) // seen by the owner on `done`
+  return {
+    ...{ ingestUrl, servingUrl, adminKey, clock, done },
+    close: () => close().then(closed.resolve, closed.reject),
+  }
+}
