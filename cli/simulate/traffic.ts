@@ -13,6 +13,8 @@ import {
 
 const shares = { pixel: 0.1, placement: 0.15, post: 0.12, robot: 0.04, prefetch: 0.01 } as const
 const doubleClickShare = 0.05
+/** Clicks that name the ad view they come from. */
+const impressionShare = 0.8
 const floodShare = 0.0008
 const countryChoiceMs = 60_000
 
@@ -76,7 +78,7 @@ export function createTraffic(seed: number) {
   })
   const clickParams = (visitor: Visitor) => ({
     publisher_id: publisherOf(random),
-    impression_id: impression(),
+    impression_id: random() < impressionShare ? impression() : undefined,
     user_id: visitor.userId,
   })
   const redirect = (visitor: Visitor, more = {}): ClickRequest =>

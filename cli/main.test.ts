@@ -1,0 +1,110 @@
+import { execFile } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import test, { type ExecutionContext } from 'ava'
+import { type FakeInstance, startFake } from './testing/fake-instance.ts'
+import { temporaryDir, temporaryFile } from './testing/files.ts'
+
+const main = fileURLToPath(new URL('./main.ts', import.meta.url))
+
+interface Result {
+  readonly code: number
+  readonly stdout: string
+  readonly stderr: string
+}
+
+function run(t: ExecutionContext, args: readonly string[], env: Record<string, string> = {}) {
+  const cwd = temporaryDir(t)
+  return new Promise<Result>((resolve) => {
+    const options = { cwd, env: { PATH: process.env.PATH, ...env } }
+    execFile(process.execPath, [main, ...args], options, (error, stdout, stderr) => {
+      resolve({ code: error ? Number(error.code) : 0, stdout, stderr })
+    })
+  })
+}
+
+const on = (fake: FakeInstance) => ({ CLICKLEDGER_URL: fake.url, CLICKLEDGER_KEY: fake.key })
+
+test('help is no fault and has examples; wrong use is exit code 2', async (t) => {
+  const [help, none, unknown, missing, badNumber] = await Promise.all([
+    run(t, ['import', '--help']),
+    run(t, ['frobnicate']),
+    run(t, ['import', 'x', '--frobnicate']),
+    run(t, ['import', 'no-such-file.jsonl']),
+    run(t, ['simulate', '--rate', '-3']),
+  ])
+  t.is(help.code, 0)
+  t.regex(help.stdout, /Examples:/)
+  t.deepEqual([none.code, unknown.code, missing.code, badNumber.code], [2, 2, 2, 2])
+  t.regex(missing.stderr, /cannot read no-such-file\.jsonl/)
+})
+
+test('wrong settings are exit code 2, with all faults', async (t) => {
+  const { code, stderr } = await run(t, ['status'], {
+    CLICKLEDGER_PARTITIONS: 'many',
+    CLICKLEDGER_INGRES_PORT: '1',
+  })
+  t.is(code, 2)
+  t.regex(stderr, /CLICKLEDGER_PARTITIONS/)
+  t.regex(stderr, /CLICKLEDGER_INGRES_PORT: no such setting/)
+})
+
+test('import, with a rebuild, through a URL: the summary on stdout, progress as JSON lines', async (t) => {
+  const fake = await startFake(t)
+  const file = temporaryFile(t, 'c.csv', 'ad,at\nx,1700000000000\ny,1700000000001\nz,bad\n')
+  const mapping = temporaryFile(
+    t,
+    'm.json',
+    JSON.stringify({
+      format: 'csv',
+      header: true,
+      fields: { ad_id: { column: 'ad' }, timestamp_ms: { column: 'at', format: 'epoch-ms' } },
+    }),
+  )
+  const args = [
+    'import',
+    file,
+    '--mapping',
+    mapping,
+    '--create-ads',
+    '--advertiser',
+    'acme',
+    '--rebuild',
+  ]
+  const { code, stdout, stderr } = await run(t, args, on(fake))
+  t.is(code, 0, stderr)
+  t.like(JSON.parse(stdout), {
+    read: 3,
+    accepted: 2,
+    reasons: { 'bad-time': 1 },
+    ads_created: 2,
+    rejects_file: 'c.csv.rejects.jsonl',
+    rebuild: { run_id: 'run-1', hours: 2 },
+  })
+  for (const line of stderr.trim().split('\n')) t.notThrows(() => JSON.parse(line))
+})
+
+test('keys, ads, rebuild; what the server refuses is exit code 1', async (t) => {
+  const fake = await startFake(t)
+  const ads = temporaryFile(
+    t,
+    'ads.jsonl',
+    '{"ad_id":"a","advertiser_id":"acme","target_url":"https://a.example/"}\n{"ad_id":"b c"}\n',
+  )
+  const rules = temporaryFile(t, 'rules.json', '{"rules":[{}]}')
+  const [key, imported, rebuilt, refused, denied, wrongHour] = await Promise.all([
+    run(t, ['keys', 'create', '--role', 'advertiser', '--advertiser', 'acme'], on(fake)),
+    run(t, ['ads', 'import', ads], on(fake)),
+    run(t, ['rebuild', '--dirty', '--wait'], on(fake)),
+    run(t, ['rules', 'set', rules], on(fake)),
+    run(t, ['status', '--url', fake.url, '--key', 'wrong']),
+    run(t, ['rebuild', '--from', '2026-11-22T05:30:00Z', '--to', '2026-11-22T07:00:00Z'], on(fake)),
+  ])
+  t.is(key.stdout, 'clk_new\n')
+  t.like(JSON.parse(imported.stdout), { upserted: 1, rejected: 1 })
+  t.is(JSON.parse(imported.stdout).rejected_lines[0].line, 2)
+  t.like(JSON.parse(rebuilt.stdout), { status: 'done', hours_done: 2 })
+  t.is(refused.code, 1)
+  t.regex(refused.stderr, /rules\[0\]\.id.*\[invalid-rule-set\]/s)
+  t.is(denied.code, 1)
+  t.is(wrongHour.code, 2)
+})
