@@ -17,7 +17,7 @@ export interface AdOfClick {
 export interface KnownAds {
   /** Why a click of this ad cannot be taken; undefined: it can. Remembers ads that must be made. */
   check(ad: AdOfClick): Rejected | undefined
-  /** Makes the ads remembered since the last time. @returns those that serving refused, by ad id */
+  /** Makes the ads remembered since the last time. @returns all that serving has refused so far, by id */
   createMissing(): Promise<ReadonlyMap<string, Rejected>>
   readonly created: number
   wasCreated(adId: string): boolean
@@ -63,6 +63,8 @@ export async function createKnownAds(
 ): Promise<KnownAds> {
   const owners = await listAds(api)
   const made = new Set<string>()
+  // Kept: rows are read ahead, so a later batch may hold an ad that was refused with an earlier one.
+  const refused = new Map<string, Rejected>()
   let missing = new Map<string, object>()
 
   return {
@@ -71,6 +73,8 @@ export async function createKnownAds(
     },
     wasCreated: (adId) => made.has(adId),
     check({ adId, owner }) {
+      const before = refused.get(adId)
+      if (before) return before
       const wanted = advertiserId ?? owner.advertiser_id
       const known = owners.get(adId)
       if (known !== undefined) {
@@ -92,7 +96,6 @@ export async function createKnownAds(
     async createMissing() {
       const ads = [...missing]
       missing = new Map()
-      const refused = new Map<string, Rejected>()
       for (let i = 0; i < ads.length; i += adsPerCall) {
         const some = ads.slice(i, i + adsPerCall)
         const answer = (await api.post(
@@ -105,8 +108,7 @@ export async function createKnownAds(
         }
       }
       for (const [id] of ads) {
-        if (refused.has(id)) owners.delete(id)
-        else made.add(id)
+        if (!refused.has(id)) made.add(id)
       }
       return refused
     },
