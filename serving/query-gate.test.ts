@@ -1,0 +1,56 @@
+import test from 'ava'
+import type { ReportQuery, ReportRow } from '#core/report-query.ts'
+import { until } from '#platform/wait.ts'
+import { createQueryGate } from './query-gate.ts'
+
+const query: ReportQuery = {
+  start: 0,
+  end: 1,
+  boundary: 0,
+  granularity: 'all',
+  timeZone: 'UTC',
+  dimensions: [],
+  filters: [],
+  metrics: ['click_count'],
+  limit: 1,
+  offset: 0,
+}
+
+function slowStore() {
+  const running: PromiseWithResolvers<ReportRow[]>[] = []
+  return {
+    running,
+    query: () => {
+      const one = Promise.withResolvers<ReportRow[]>()
+      running.push(one)
+      return one.promise
+    },
+  }
+}
+
+test('so many at once, so many waiting, the rest is refused', async (t) => {
+  const store = slowStore()
+  const gate = createQueryGate(store, { concurrentMax: 2, waitingMax: 1, timeoutMs: 10_000 })
+  const asked = [gate.query(query), gate.query(query), gate.query(query)]
+  await t.throwsAsync(gate.query(query), { code: 'too-many-requests' })
+  t.is(store.running.length, 2)
+  store.running[0]?.resolve([])
+  await asked[0]
+  t.is(store.running.length, 3)
+  for (const one of store.running) one.resolve([])
+  await Promise.all(asked)
+})
+
+test('a query out of time keeps its place until the store has ended it', async (t) => {
+  const store = slowStore()
+  const gate = createQueryGate(store, { concurrentMax: 1, waitingMax: 5, timeoutMs: 300 })
+  await t.throwsAsync(gate.query(query), { code: 'query-timeout' })
+  await t.throwsAsync(gate.query(query), { code: 'query-timeout' })
+  t.is(store.running.length, 1, 'the second one never reached the store')
+  store.running[0]?.resolve([])
+  const third = gate.query(query)
+  const second = await until(() => store.running[1], { timeoutMs: 300, everyMs: 5, what: 'asked' })
+  second.resolve([])
+  t.deepEqual(await third, [])
+  t.is(store.running.length, 2, 'and an abandoned one is not asked any more')
+})
