@@ -15,6 +15,8 @@ export interface Call {
   readonly body?: string
   readonly contentType?: string
   readonly dispatcher?: Dispatcher
+  /** How long an answer may take; default: a minute. */
+  readonly timeoutMs?: number | undefined
   readonly signal?: AbortSignal | undefined
 }
 
@@ -35,6 +37,7 @@ function parseAnswer(text: string): unknown {
 /** One request, one answer. @throws ClickledgerError `unavailable` where none comes */
 export async function callOnce(call: Call): Promise<Answer> {
   const { method, url, key, body, contentType = 'application/json', dispatcher, signal } = call
+  const { timeoutMs = requestTimeoutMs } = call
   try {
     const response = await request(url, {
       method,
@@ -45,8 +48,8 @@ export async function callOnce(call: Call): Promise<Answer> {
       ...(body === undefined ? {} : { body }),
       ...(dispatcher ? { dispatcher } : {}),
       ...(signal ? { signal } : {}),
-      headersTimeout: requestTimeoutMs,
-      bodyTimeout: requestTimeoutMs,
+      headersTimeout: timeoutMs,
+      bodyTimeout: timeoutMs,
     })
     const seconds = Number(response.headers['retry-after'])
     return {
@@ -108,7 +111,7 @@ export interface Api {
   get(path: string): Promise<unknown>
   post(path: string, body: unknown): Promise<unknown>
   /** Not repeated: for what must not happen twice. */
-  postOnce(path: string, body: unknown): Promise<unknown>
+  postOnce(path: string, body: unknown, timeoutMs?: number): Promise<unknown>
 }
 
 export function createApi(url: string, key: string, signal?: AbortSignal): Api {
@@ -124,8 +127,8 @@ export function createApi(url: string, key: string, signal?: AbortSignal): Api {
     url: base,
     get: (path) => callRepeating({ method: 'GET', url: base + path, key, signal }),
     post: (path, body) => callRepeating(post(path, body)),
-    postOnce: async (path, body) => {
-      const call = post(path, body)
+    postOnce: async (path, body, timeoutMs) => {
+      const call = { ...post(path, body), timeoutMs }
       const answer = await callOnce(call)
       if (answer.status >= 400) throw errorOf(answer, call)
       return answer.value

@@ -7,8 +7,7 @@ import type { Session } from './session.ts'
 
 const pollMs = 200
 const stalledMs = 120_000
-const rebuildRetryMs = 1_000
-const rebuildWaitMaxMs = 600_000
+const startTimeoutMs = 1_800_000
 
 interface Lag {
   readonly reported_seconds_ago: number | null
@@ -92,6 +91,7 @@ export interface RebuildBody {
   readonly to?: string
   readonly dirty?: true
   readonly reason?: string
+  readonly rule_set?: number
 }
 
 export interface Run {
@@ -102,20 +102,17 @@ export interface Run {
   readonly result: unknown
 }
 
-/** Starts a rebuild; where another one runs, waits for its end, ten minutes at most. */
-export async function startRebuild(session: Session, body: RebuildBody): Promise<string> {
-  const deadline = performance.now() + rebuildWaitMaxMs
-  for (;;) {
-    try {
-      const answer = (await session.api.postOnce('/v1/rebuilds', body)) as { run_id: string }
-      return answer.run_id
-    } catch (error) {
-      const busy = error instanceof ClickledgerError && error.code === 'rebuild-running'
-      if (!busy || performance.now() > deadline) throw error
-    }
-    await pause(rebuildRetryMs, session.signal)
-    session.signal?.throwIfAborted()
-  }
+/**
+ * Starts a rebuild. It is recorded once the archive covers the log and the runs before it are over, so
+ * the answer may take minutes.
+ * @returns the run's id; undefined where there is nothing to rebuild
+ */
+export async function startRebuild(
+  session: Session,
+  body: RebuildBody,
+): Promise<string | undefined> {
+  const answer = await session.api.postOnce('/v1/rebuilds', body, startTimeoutMs)
+  return (answer as { run_id: string | null }).run_id ?? undefined
 }
 
 /**

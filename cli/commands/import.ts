@@ -59,6 +59,7 @@ async function prepare(file: string, options: Options) {
 
 async function rebuildDirty(session: Session, file: string) {
   const runId = await startRebuild(session, { dirty: true, reason: `import of ${basename(file)}` })
+  if (runId === undefined) return { run_id: null, hours: 0 } // the scheduler was there first
   const run = await waitForRun(session, runId, createProgress('rebuild', 'hours'))
   return { run_id: run.run_id, hours: run.hours }
 }

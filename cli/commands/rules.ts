@@ -13,13 +13,13 @@ import { withInstance } from '../session.ts'
 
 const help = `
 A rule set is never changed, only followed by the next version: clicks judged before keep their
-verdicts until their hours are rebuilt.
+verdicts until their hours are rebuilt under another version.
 
 Example:
   clickledger rules show > rules.json
   $EDITOR rules.json
   clickledger rules set rules.json
-  clickledger rebuild --from 2026-11-01T00:00:00Z --to 2026-11-08T00:00:00Z --wait`
+  clickledger rebuild --from 2026-11-01T00:00:00Z --to 2026-11-08T00:00:00Z --rule-set 2 --wait`
 
 async function readRules(file: string): Promise<unknown> {
   try {
