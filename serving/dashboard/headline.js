@@ -65,8 +65,8 @@ function drawChange(element, { name, share, better }, { now, before, range }, ti
   const part = (totals) => (share ? totals[name] / totals.gross : totals[name])
   const format = share ? formatPoints : formatChange
   const text = format(part(now), part(before))
-  setText(element.firstElementChild, text || (before[name] === 0 ? 'nothing to compare' : ''))
-  setText(element.lastElementChild, text ? ' vs prior period' : '')
+  setText(element.firstElementChild, text)
+  setText(element.lastElementChild, text ? ' vs prior period' : 'no prior period')
   const rising = part(now) > part(before)
   const tone = rising === (better === 'up') ? 'good' : 'bad'
   element.className = `change ${better && /[1-9]/.test(text) ? tone : ''}`
@@ -81,6 +81,6 @@ function drawSettled(element, { sums, finalValid }) {
   const text =
     finalValid === sums.valid
       ? 'all of it final'
-      : `${formatCount(finalValid)} final · ${formatCount(sums.valid - finalValid)} still provisional`
+      : `${formatCount(finalValid)} final · ${formatCount(sums.valid - finalValid)} not yet final`
   setText(element.lastElementChild, text)
 }
