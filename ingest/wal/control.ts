@@ -121,7 +121,11 @@ export function walControl(
       set(words.clockOffset, ms)
     },
     async durableMoved(seen, ms) {
-      await Atomics.waitAsync(view, words.durable, pack(seen), ms).value
+      const waiting = Atomics.waitAsync(view, words.durable, pack(seen), ms)
+      if (!waiting.async) return
+      const alive = setInterval(() => {}, ms) // the wait alone does not keep an event loop running
+      await waiting.value
+      clearInterval(alive)
     },
   }
 }
