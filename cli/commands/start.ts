@@ -1,8 +1,10 @@
 // start: every layer in one process; with --simulate, traffic to look at.
 import type { Command } from 'commander'
+import type { Settings } from '#platform/config.ts'
 import { currentSettings, parsePositive, signalAbort } from '../options.ts'
 import { createProgress } from '../progress.ts'
 import { withKey } from '../session.ts'
+import type { SimulationTotals } from '../simulate/run-simulation.ts'
 
 interface Options {
   readonly simulate?: number
@@ -17,26 +19,48 @@ Examples:
   clickledger start --simulate 200
   CLICKLEDGER_INGEST_PORT=9080 CLICKLEDGER_DATA_DIR=/var/lib/clickledger clickledger start`
 
+/** Sends traffic to a running instance until the signal aborts. */
+async function sendTraffic(
+  settings: Settings,
+  { ingestUrl, servingUrl }: { ingestUrl: string; servingUrl: string },
+  rate: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const { runSimulation } = await import('../simulate/run-simulation.ts')
+  const progress = createProgress('simulate', 'clicks')
+  const onProgress = ({ sent, accepted, errors }: SimulationTotals) =>
+    progress.update({ done: sent, more: { accepted, errors } })
+  try {
+    await withKey(settings, (key) =>
+      runSimulation({ ingestUrl, servingUrl, key, rate, signal, onProgress }),
+    )
+  } catch (error) {
+    if (!signal.aborted) throw error
+  } finally {
+    progress.finish()
+  }
+}
+
 async function startUntilSignal({ simulate }: Options): Promise<void> {
   const settings = currentSettings()
-  const signal = signalAbort()
+  const stopped = signalAbort()
   const { startAll } = await import('../start.ts') // late: it brings every layer with it
   const instance = await startAll(settings, {})
-  const close = () => void instance.close()
-  if (signal.aborted) close()
-  signal.addEventListener('abort', close, { once: true })
-  if (simulate !== undefined && !signal.aborted) {
-    const { runSimulation } = await import('../simulate/run-simulation.ts')
-    const { ingestUrl, servingUrl } = instance
-    const progress = createProgress('simulate', 'clicks')
-    const onProgress = (p: { sent: number; accepted: number; errors: number }) =>
-      progress.update({ done: p.sent, more: { accepted: p.accepted, errors: p.errors } })
-    // The traffic goes on beside the instance: a fault of one must not hide the other's.
-    await withKey(settings, (key) =>
-      runSimulation({ ingestUrl, servingUrl, key, rate: simulate, signal, onProgress }),
-    ).finally(() => progress.finish())
+  const ended = new AbortController()
+  const signal = AbortSignal.any([stopped, ended.signal])
+  const traffic =
+    simulate === undefined ? undefined : sendTraffic(settings, instance, simulate, signal)
+  try {
+    const aborted = Promise.withResolvers<void>()
+    if (stopped.aborted) aborted.resolve()
+    stopped.addEventListener('abort', () => aborted.resolve(), { once: true })
+    // The traffic only ends before the signal when it fails.
+    await Promise.race([instance.done, aborted.promise, ...(traffic ? [traffic] : [])])
+  } finally {
+    ended.abort()
+    await traffic?.catch(() => {}) // its failure has been thrown by the race
+    await instance.close()
   }
-  await instance.done
 }
 
 export function addStartCommand(program: Command): void {

@@ -102,6 +102,44 @@ async function deliver(
   return batch.length - refused.length
 }
 
+interface Counts {
+  read: number
+  accepted: number
+  bytesRead: number
+}
+
+/** Rows -> clicks to send or rows to file away, in file order: ids count equal rows. */
+function createTake(ads: KnownAds | undefined, counts: Counts) {
+  const giveId = createEventIds()
+  return (row: FileRow): Pending | RejectedRow => {
+    counts.read += 1
+    const { result } = row
+    if (result.kind === 'reject') return rejectedRow(row, result)
+    const { click, owner } = result
+    giveId(click)
+    const refusal = ads?.check({ adId: click.ad_id, owner })
+    return refusal ? rejectedRow(row, refusal) : { click, row, json: JSON.stringify(click) }
+  }
+}
+
+/** Works through the batches: one is under way while the next is being read. */
+async function pump(
+  batches: AsyncIterable<Pending[]>,
+  work: (batch: readonly Pending[]) => Promise<void>,
+): Promise<void> {
+  let running: Promise<void> = Promise.resolve()
+  try {
+    for await (const batch of batches) {
+      await running
+      running = work(batch)
+      running.catch(() => {}) // awaited above or below; until then it must not end the process
+    }
+    await running
+  } finally {
+    await running.catch(() => {}) // nothing may be under way when the files are closed
+  }
+}
+
 /**
  * Imports one file.
  * @returns counts; `read` = `accepted` + `rejected`
@@ -115,51 +153,25 @@ export async function runImport(options: ImportOptions): Promise<ImportSummary> 
   const mayPass = (reason: string, click: { ad_id: string }) =>
     reason === 'unknown-ad' && ads?.wasCreated(click.ad_id) === true
   const sender = createSender({ ingestUrl, key, signal, mayPass })
-  const giveId = createEventIds()
-  let [read, accepted, bytesRead] = [0, 0, 0]
-
-  const take = (row: FileRow): Pending | RejectedRow => {
-    read += 1
-    const { result } = row
-    if (result.kind === 'reject') return rejectedRow(row, result)
-    const { click, owner } = result
-    giveId(click)
-    const refusal = ads?.check({ adId: click.ad_id, owner })
-    return refusal ? rejectedRow(row, refusal) : { click, row, json: JSON.stringify(click) }
-  }
-  const show = () =>
-    progress.update({
-      done: bytesRead,
-      total: input.bytes,
-      items: read,
-      more: { accepted, rejected: rejects.total },
-    })
-
+  const counts: Counts = { read: 0, accepted: 0, bytesRead: 0 }
   const rows = readRows(input, mapping, (bytes) => {
-    bytesRead += bytes
+    counts.bytesRead += bytes
   })
-  let running: Promise<void> = Promise.resolve()
   try {
-    for await (const batch of batchesOf(rows, take, rejects)) {
-      await running // the batch before: one is under way while one is being read
+    await pump(batchesOf(rows, createTake(ads, counts), rejects), async (batch) => {
       signal?.throwIfAborted()
-      show()
-      running = deliver(batch, sender, ads, rejects).then((count) => {
-        accepted += count
-      })
-      running.catch(() => {}) // awaited above or below; until then it must not end the process
-    }
-    await running
-    show()
+      counts.accepted += await deliver(batch, sender, ads, rejects)
+      const more = { accepted: counts.accepted, rejected: rejects.total }
+      progress.update({ done: counts.bytesRead, total: input.bytes, items: counts.read, more })
+    })
   } finally {
-    await running.catch(() => {})
     progress.finish()
     await sender.close()
     await rejects.close()
   }
   return {
-    read,
-    accepted,
+    read: counts.read,
+    accepted: counts.accepted,
     rejected: rejects.total,
     reasons: rejects.counts,
     ads_created: ads?.created ?? 0,

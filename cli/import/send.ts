@@ -9,6 +9,8 @@ import type { ClickJson } from './click.ts'
 
 /** With waits of up to 5 s between them: about a minute. */
 const attemptsMax = 16
+/** As long as refusals that time mends are not believed: about ten seconds. */
+const doubtedAttempts = 9
 
 export interface SentClick {
   readonly click: ClickJson
@@ -59,52 +61,68 @@ function resultsOf(answer: Answer, expected: number): readonly Result[] {
 const isRetryable = (reason: string) =>
   Object.hasOwn(errors, reason) && errors[reason as keyof typeof errors].retryable
 
+interface Open {
+  readonly sent: SentClick
+  /** Place in the batch. */
+  readonly index: number
+}
+
+/** What one attempt made of the clicks still open. */
+interface Attempt {
+  readonly refused: readonly Refusal[]
+  readonly again: readonly Open[]
+  readonly retryAfterMs?: number | undefined
+  /** Why all of them are to be sent again. */
+  readonly fault?: ClickledgerError
+}
+
 export function createSender(options: SenderOptions): ClickSender {
   const { ingestUrl, key, signal, mayPass = () => false } = options
   const url = new URL('/import/clicks', ingestUrl).href
   const pool = new Pool(new URL(ingestUrl).origin, { connections: 1 })
 
-  const post = async (batch: readonly SentClick[]) => {
-    const body = `{"clicks":[${batch.map(({ json }) => json).join(',')}]}`
+  const sort = (open: readonly Open[], results: readonly Result[], n: number): Attempt => {
+    const refused: Refusal[] = []
+    const again = open.filter(({ sent, index }, i) => {
+      const { accepted, reason = 'internal', detail = '' } = results[i] ?? {}
+      if (accepted === true) return false
+      const isDoubted = n <= doubtedAttempts && mayPass(String(reason), sent.click)
+      const mayWork = isDoubted || isRetryable(String(reason))
+      if (!mayWork) refused.push({ index, reason: String(reason), detail: String(detail) })
+      return mayWork
+    })
+    return { refused, again }
+  }
+
+  /** @throws ClickledgerError where another attempt would be no use */
+  const attempt = async (open: readonly Open[], n: number): Promise<Attempt> => {
+    const body = `{"clicks":[${open.map(({ sent }) => sent.json).join(',')}]}`
     const call = { method: 'POST', url, key, body, dispatcher: pool, signal } as const
-    const answer = await callOnce(call)
-    return { answer, fault: answer.status < 400 ? undefined : errorOf(answer, call) }
+    try {
+      const answer = await callOnce(call)
+      if (answer.status < 400) return sort(open, resultsOf(answer, open.length), n)
+      const fault = errorOf(answer, call)
+      if (!mayRetry(answer.status)) throw fault
+      return { refused: [], again: open, retryAfterMs: answer.retryAfterMs, fault }
+    } catch (error) {
+      if (!(error instanceof ClickledgerError) || error.code !== 'unavailable') throw error
+      return { refused: [], again: open, fault: error }
+    }
   }
 
   const send = async (batch: readonly SentClick[]): Promise<Refusal[]> => {
     const refused: Refusal[] = []
-    let open = batch.map((sent, index) => ({ sent, index }))
-    for (let attempt = 1; open.length > 0; attempt++) {
-      let waitMs = backoffMs(attempt)
-      let stillOpen = open
-      let fault: unknown
-      try {
-        const { answer, fault: refusal } = await post(open.map(({ sent }) => sent))
-        fault = refusal
-        if (refusal && !mayRetry(answer.status)) throw refusal
-        if (refusal) waitMs = answer.retryAfterMs ?? waitMs
-        else {
-          const results = resultsOf(answer, open.length)
-          stillOpen = open.filter(({ sent, index }, i) => {
-            const result = results[i] ?? {}
-            if (result.accepted === true) return false
-            const reason = String(result.reason ?? 'internal')
-            const detail = String(result.detail ?? '')
-            const again = isRetryable(reason) || mayPass(reason, sent.click)
-            if (!again || attempt >= attemptsMax) refused.push({ index, reason, detail })
-            return again
-          })
-        }
-      } catch (error) {
-        if (!(error instanceof ClickledgerError) || error.code !== 'unavailable') throw error
-        fault = error
+    let open: readonly Open[] = batch.map((sent, index) => ({ sent, index }))
+    for (let n = 1; open.length > 0; n++) {
+      const result = await attempt(open, n)
+      refused.push(...result.refused)
+      open = result.again
+      if (open.length === 0) break
+      if (n >= attemptsMax) {
+        const detail = `${open.length} clicks were not accepted in ${attemptsMax} attempts`
+        throw result.fault ?? new ClickledgerError('not-accepted', detail)
       }
-      open = stillOpen
-      if (open.length > 0 && attempt >= attemptsMax) {
-        if (fault) throw fault
-        break
-      }
-      if (open.length > 0) await pause(waitMs, signal)
+      await pause(result.retryAfterMs ?? backoffMs(n), signal)
       signal?.throwIfAborted()
     }
     return refused
