@@ -46,6 +46,14 @@ export function signalAbort(): AbortSignal {
   return controller.signal
 }
 
+/** Resolves when the signal aborts. */
+export function aborted(signal: AbortSignal): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  if (signal.aborted) resolve()
+  else signal.addEventListener('abort', () => resolve(), { once: true })
+  return promise
+}
+
 export const printJson = (value: unknown) =>
   process.stdout.write(`${JSON.stringify(value, undefined, 2)}\n`)
 export const print = (text: string) => process.stdout.write(`${text}\n`)

@@ -1,6 +1,6 @@
 // ingest, speed, archive, serve: one layer as a process of its own, until a signal.
 import type { Command } from 'commander'
-import { currentSettings, signalAbort } from '../options.ts'
+import { aborted, currentSettings, signalAbort } from '../options.ts'
 
 const layers = {
   ingest: 'take clicks in over HTTP',
@@ -16,10 +16,11 @@ async function runUntilSignal(name: LayerCommand): Promise<void> {
   const signal = signalAbort()
   const { runLayer } = await import('../layers.ts') // late: a layer brings much with it
   const layer = await runLayer(name, settings)
-  const close = () => void layer.close()
-  if (signal.aborted) close()
-  signal.addEventListener('abort', close, { once: true })
-  await layer.done
+  try {
+    await Promise.race([layer.done, aborted(signal)])
+  } finally {
+    await layer.close()
+  }
 }
 
 export function addLayerCommands(program: Command): void {

@@ -1,7 +1,7 @@
 // start: every layer in one process; with --simulate, traffic to look at.
 import type { Command } from 'commander'
 import type { Settings } from '#platform/config.ts'
-import { currentSettings, parsePositive, signalAbort } from '../options.ts'
+import { aborted, currentSettings, parsePositive, signalAbort } from '../options.ts'
 import { createProgress } from '../progress.ts'
 import { withKey } from '../session.ts'
 import type { SimulationTotals } from '../simulate/run-simulation.ts'
@@ -51,11 +51,8 @@ async function startUntilSignal({ simulate }: Options): Promise<void> {
   const traffic =
     simulate === undefined ? undefined : sendTraffic(settings, instance, simulate, signal)
   try {
-    const aborted = Promise.withResolvers<void>()
-    if (stopped.aborted) aborted.resolve()
-    stopped.addEventListener('abort', () => aborted.resolve(), { once: true })
     // The traffic only ends before the signal when it fails.
-    await Promise.race([instance.done, aborted.promise, ...(traffic ? [traffic] : [])])
+    await Promise.race([instance.done, aborted(stopped), ...(traffic ? [traffic] : [])])
   } finally {
     ended.abort()
     await traffic?.catch(() => {}) // its failure has been thrown by the race
