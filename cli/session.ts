@@ -1,19 +1,22 @@
 // One way for every command to reach an instance: the one at --url, the one that runs on the data
 // directory, or a private one started for this command alone. All work goes through the API of either;
-// nothing here writes to a store but the short-lived key in the catalogue.
+// what is written past it is the short-lived key, and the request to archive, both in the catalogue.
 import { randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { createApiKey, hashApiKey } from '#platform/api-keys.ts'
+import type { Queryable } from '#platform/catalogue/port.ts'
 import type { Settings } from '#platform/config.ts'
 import { dataPaths, openCatalogue } from '#platform/stack.ts'
 import { ClickledgerError } from '#schemas/errors.ts'
+import { requestArchive } from '../batch-layer/archive/requests.ts'
 import { type Api, callOnce, createApi } from './api.ts'
 import { WrongUse } from './exit.ts'
 
 const keyLifeMs = 3_600_000
 const liveTimeoutMs = 3_000
-/** A private instance archives at once, not when its interval is over: the command waits for it. */
-const privateArchiveIntervalMs = 1_000
+const keyRenewedEveryMs = keyLifeMs / 4
+/** A private instance does not rebuild half an import again and again: the command says when. */
+const privateSealIntervalMs = 3_600_000
 
 export interface SessionOptions {
   readonly settings: Settings
@@ -32,6 +35,11 @@ export interface Session {
   readonly isPrivate: boolean
   readonly signal: AbortSignal | undefined
   ingestUrl(): Promise<string>
+  /**
+   * Asks the archive to take all below these offsets now, not when its interval is over. Absent where
+   * only the API is at hand.
+   */
+  archiveUntil?(ends: readonly number[]): Promise<void>
 }
 
 export interface PrivateInstance {
@@ -79,24 +87,34 @@ export async function findInstance(settings: Settings): Promise<InstanceFile | u
   return answer?.status === 200 ? instance : undefined
 }
 
-/** Runs work with an admin key that lives as long as the work, and an hour at most. */
-export async function withKey<T>(
+/** What a command on the data directory may use besides the API. */
+interface Local {
+  readonly key: string
+  readonly catalogue: Queryable
+}
+
+/** Runs work with an admin key that ends with the work, or an hour after a crash. */
+export async function withLocal<T>(
   settings: Settings,
-  work: (key: string) => Promise<T>,
+  work: (local: Local) => Promise<T>,
 ): Promise<T> {
   const catalogue = await openCatalogue(settings)
+  const key = `clk_${randomBytes(24).toString('base64url')}`
+  const endKey = (column: 'expires_at' | 'revoked_at', at: number) =>
+    catalogue.query(`UPDATE api_keys SET ${column} = $1 WHERE key_hash = $2`, [at, hashApiKey(key)])
   try {
-    const key = `clk_${randomBytes(24).toString('base64url')}`
     const now = Date.now()
     const life = { expiresAt: now + keyLifeMs, name: 'command line' }
     await createApiKey(catalogue, now, { role: 'admin', key, ...life })
+    const renewing = setInterval(() => {
+      // Where it fails the key has most of its life left, and the next time may go well.
+      endKey('expires_at', Date.now() + keyLifeMs).catch(() => {})
+    }, keyRenewedEveryMs)
     try {
-      return await work(key)
+      return await work({ key, catalogue })
     } finally {
-      await catalogue.query('UPDATE api_keys SET revoked_at = $1 WHERE key_hash = $2', [
-        Date.now(),
-        hashApiKey(key),
-      ])
+      clearInterval(renewing)
+      await endKey('revoked_at', Date.now())
     }
   } finally {
     await catalogue.close()
@@ -114,15 +132,24 @@ async function askIngestUrl(api: Api): Promise<string> {
   )
 }
 
-async function onUrl<T>(
-  options: SessionOptions & { url: string; key: string },
-  work: (session: Session) => Promise<T>,
-): Promise<T> {
-  const { url, key, signal, ingestUrl } = options
-  if (!URL.canParse(url)) throw new WrongUse(`--url: ${url} is not a URL`)
+const archiveVia =
+  (catalogue: Queryable): Session['archiveUntil'] =>
+  (ends) =>
+    requestArchive(catalogue, ends, Date.now())
+
+/** Work on an instance that runs already. */
+function sessionAt(
+  { signal, ingestUrl }: SessionOptions,
+  url: string,
+  key: string,
+  local?: Local,
+): Session {
   const api = createApi(url, key, signal)
-  const ingest = async () => ingestUrl ?? (await askIngestUrl(api))
-  return work({ api, key, signal, isPrivate: false, ingestUrl: ingest })
+  return {
+    ...{ api, key, signal, isPrivate: false },
+    ingestUrl: async () => ingestUrl ?? (await askIngestUrl(api)),
+    ...(local ? { archiveUntil: archiveVia(local.catalogue) } : {}),
+  }
 }
 
 /**
@@ -135,25 +162,27 @@ export async function withInstance<T>(
   work: (session: Session) => Promise<T>,
   start: StartInstance = startPrivate,
 ): Promise<T> {
-  const { settings, signal } = options
+  const { settings } = options
   const url = options.url || settings.CLICKLEDGER_URL
   const givenKey = options.key || settings.CLICKLEDGER_KEY
   if (url) {
     if (!givenKey) throw new WrongUse('--url needs --key (or CLICKLEDGER_KEY)')
-    return onUrl({ ...options, url, key: givenKey }, work)
+    if (!URL.canParse(url)) throw new WrongUse(`--url: ${url} is not a URL`)
+    return work(sessionAt(options, url, givenKey))
   }
   const found = await findInstance(settings)
   if (found) {
-    const ingestUrl = options.ingestUrl ?? found.ingestUrl
-    const run = (key: string) => onUrl({ ...options, url: found.servingUrl, key, ingestUrl }, work)
-    return givenKey ? run(givenKey) : withKey(settings, run)
+    const here = { ...options, ingestUrl: options.ingestUrl ?? found.ingestUrl }
+    return withLocal(settings, (local) =>
+      work(sessionAt(here, found.servingUrl, givenKey || local.key, local)),
+    )
   }
   const instance = await start(privateSettings(settings))
+  const here = { ...options, ingestUrl: instance.ingestUrl }
   try {
-    return await withKey(settings, (key) => {
-      const api = createApi(instance.servingUrl, key, signal)
-      return work({ api, key, signal, isPrivate: true, ingestUrl: async () => instance.ingestUrl })
-    })
+    return await withLocal(settings, (local) =>
+      work({ ...sessionAt(here, instance.servingUrl, local.key, local), isPrivate: true }),
+    )
   } finally {
     await instance.close()
   }
@@ -168,9 +197,6 @@ function privateSettings(settings: Settings): Settings {
     CLICKLEDGER_SERVING_PORT: 0,
     CLICKLEDGER_LOG_LEVEL:
       settings.CLICKLEDGER_LOG_LEVEL === 'info' ? 'warn' : settings.CLICKLEDGER_LOG_LEVEL,
-    CLICKLEDGER_ARCHIVE_INTERVAL: Math.min(
-      settings.CLICKLEDGER_ARCHIVE_INTERVAL,
-      privateArchiveIntervalMs,
-    ),
+    CLICKLEDGER_SEAL_INTERVAL: Math.max(settings.CLICKLEDGER_SEAL_INTERVAL, privateSealIntervalMs),
   }
 }

@@ -24,6 +24,14 @@ interface Freshness {
 
 type Layers = Freshness['layers']
 
+interface Status {
+  readonly layers: {
+    readonly speed: readonly {
+      readonly partitions: readonly { readonly partition: number; readonly end: number }[]
+    }[]
+  }
+}
+
 /** A stage is done when a report newer than `since` shows nothing left. */
 interface Stage {
   readonly name: string
@@ -80,8 +88,18 @@ export async function waitUntilJudged(session: Session, progress: Progress): Pro
   progress.finish()
 }
 
-/** Waits until every click of the event log is archived: of use where the archive does not linger. */
+/** End of each partition of the event log, as the speed layer has seen it. */
+async function logEnds(session: Session): Promise<number[]> {
+  const status = (await session.api.get('/v1/status')) as Status
+  const partitions = status.layers.speed.flatMap((node) => node.partitions)
+  const ends: number[] = []
+  for (const { partition, end } of partitions) ends[partition] = Math.max(end, ends[partition] ?? 0)
+  return Array.from(ends, (end = 0) => end)
+}
+
+/** Waits until every judged click is archived: at once where the session can ask for it. */
 export async function waitUntilArchived(session: Session, progress: Progress): Promise<void> {
+  await session.archiveUntil?.(await logEnds(session))
   await waitForStage(session, archived, progress)
   progress.finish()
 }

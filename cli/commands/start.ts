@@ -3,7 +3,7 @@ import type { Command } from 'commander'
 import type { Settings } from '#platform/config.ts'
 import { aborted, currentSettings, parsePositive, signalAbort } from '../options.ts'
 import { createProgress } from '../progress.ts'
-import { withKey } from '../session.ts'
+import { withLocal } from '../session.ts'
 import type { SimulationTotals } from '../simulate/run-simulation.ts'
 
 interface Options {
@@ -31,7 +31,7 @@ async function sendTraffic(
   const onProgress = ({ sent, accepted, errors }: SimulationTotals) =>
     progress.update({ done: sent, more: { accepted, errors } })
   try {
-    await withKey(settings, (key) =>
+    await withLocal(settings, ({ key }) =>
       runSimulation({ ingestUrl, servingUrl, key, rate, signal, onProgress }),
     )
   } catch (error) {
