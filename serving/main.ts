@@ -74,7 +74,6 @@ export async function runServing(
   const owned = resources.move()
   const ended = Promise.withResolvers<void>()
   let closing: Promise<void> | undefined
-  logger.info({ url }, 'serving')
   return {
     url,
     done: ended.promise,
