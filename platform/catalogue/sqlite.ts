@@ -1,7 +1,7 @@
-// The catalogue in a SQLite file. node:sqlite is synchronous; statements are small. Threads and
-// processes open connections of their own and wait for each other's writes.
+// The catalogue in a SQLite file. node:sqlite is synchronous; statements are small. Each thread
+// and process has a connection of its own; they wait for each other's writes.
 import { mkdirSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import { LRUCache } from 'lru-cache'
 import { migrate } from './migrate.ts'
@@ -11,10 +11,34 @@ const statementsMax = 200
 const busyTimeoutMs = 10_000
 
 /**
- * Opens the catalogue and brings its tables up to date.
+ * Opens the catalogue and brings its tables up to date. Within a thread all who open the same file
+ * share one connection: with two, one would wait for the other's transaction while holding up the
+ * thread that has to finish it.
  * @param path - file; made where missing
  */
 export async function openSqliteCatalogue({ path }: { path: string }): Promise<Catalogue> {
+  const key = resolve(path)
+  const shared = open.get(key) ?? { connection: connect(key), users: 0 }
+  open.set(key, shared)
+  shared.users++
+  const connection = await shared.connection
+  let closed = false
+  return {
+    query: connection.query,
+    transaction: connection.transaction,
+    async close() {
+      if (closed) return
+      closed = true
+      if (--shared.users > 0) return
+      open.delete(key)
+      await connection.close()
+    },
+  }
+}
+
+const open = new Map<string, { connection: Promise<Catalogue>; users: number }>()
+
+async function connect(path: string): Promise<Catalogue> {
   mkdirSync(dirname(path), { recursive: true })
   const db = new DatabaseSync(path, { timeout: busyTimeoutMs })
   db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON')
