@@ -105,4 +105,25 @@ test('batch equals naive: sealed hours, late clicks, copies, an empty hour', asy
   }
   await until(clean, { timeoutMs: 60_000, what: 'no hour is dirty' })
   await compareWithNaive(t, layers, start + 5 * hourMs)
+
+  // One late click that shares no key with any other: the hours after it have nothing to change.
+  const before = await publications(layers)
+  const [only] = clicksIn(start, hourMs, 9)
+  if (!only) return t.fail('no click made')
+  const alone = { impression_id: 'alone', visitor: 'alone', ip_hash: 'alone', marks: '' }
+  await layers.append([{ ...only, ...alone, event_id: 'alone', event_time: start + 1_000 }])
+  await layers.rebuild.startRebuild({ reason: 'test' })
+  await until(clean, { timeoutMs: 60_000, what: 'no hour is dirty' })
+  const after = await publications(layers)
+  t.not(after.get(start), before.get(start), 'the hour of the late click is rebuilt')
+  t.is(after.get(start + hourMs), before.get(start + hourMs), 'the next one is not')
+  await compareWithNaive(t, layers, start + 5 * hourMs)
 })
+
+/** Run that each hour's numbers come from. */
+async function publications({ catalogue }: Layers): Promise<Map<number, string>> {
+  const rows = await catalogue.query<{ hour: number; run_id: string }>(
+    'SELECT hour, run_id FROM published_hours',
+  )
+  return new Map(rows.map((row) => [Number(row.hour), row.run_id]))
+}

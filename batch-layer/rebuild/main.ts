@@ -10,7 +10,11 @@ import { restoreBatchView } from './restore-view.ts'
 import { failAbandonedRuns } from './runs.ts'
 import { createScheduler, type RebuildOrder } from './scheduler.ts'
 import { createSealing } from './sealing.ts'
-import type { StagedHour, StageInput } from './stage-worker.ts'
+
+const worker = (file: string, name: string) => ({
+  filename: new URL(file, import.meta.url).href,
+  name,
+})
 
 export interface RunningRebuild extends RunningLayer {
   /** See scheduler.ts, `start`. */
@@ -27,9 +31,7 @@ export async function runRebuild(
   await rm(join(dataPaths(settings).scratch, 'rebuild'), { recursive: true, force: true })
   await failAbandonedRuns(catalogue, clock.now())
   await restoreBatchView(catalogue, olap)
-  const pool = new Piscina<StageInput, StagedHour[]>({
-    filename: new URL('./stage-worker.ts', import.meta.url).href,
-    name: 'stageTask',
+  const pool = new Piscina({
     minThreads: 0,
     maxThreads: settings.CLICKLEDGER_REBUILD_WORKERS,
     idleTimeout: 10_000,
@@ -45,7 +47,10 @@ export async function runRebuild(
     ...{ catalogue, log, olap, logger, sealing, now: clock.now },
     node: settings.CLICKLEDGER_NODE_ID,
     taskClicksMax: settings.CLICKLEDGER_REBUILD_TASK_CLICKS,
-    stage: (runId, task) => pool.run({ runId, task, settings }),
+    stage: (runId, task) =>
+      pool.run({ runId, task, settings }, worker('stage-worker.ts', 'stageTask')),
+    affected: (input) =>
+      pool.run({ ...input, settings }, worker('affected-worker.ts', 'affectedHours')),
   })
   const stopping = new AbortController()
   const run = async () => {

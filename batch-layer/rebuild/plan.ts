@@ -45,16 +45,23 @@ interface FileRow {
   clicks: number
 }
 
-async function filesByHour(
+/** Archive versions: those after `after`, up to and with `upTo`. */
+export interface Versions {
+  readonly after: number
+  readonly upTo: number
+}
+
+/** Files of the hours in [start, end) that the archive got in a range of its versions. */
+export async function filesByHour(
   catalogue: Queryable,
   start: number,
   end: number,
-  version: number,
+  { after, upTo }: Versions,
 ): Promise<Map<number, HourFiles>> {
   const rows = await catalogue.query<FileRow>(
     `SELECT path, hour, clicks FROM archive_files
-     WHERE hour >= $1 AND hour < $2 AND version <= $3 ORDER BY hour, path`,
-    [start, end, version],
+     WHERE hour >= $1 AND hour < $2 AND version > $3 AND version <= $4 ORDER BY hour, path`,
+    [start, end, after, upTo],
   )
   const hours = new Map<number, HourFiles>()
   for (const [hour, files] of Map.groupBy(rows, (row) => Number(row.hour))) {
@@ -105,7 +112,7 @@ export async function planRebuild(
     const starts = group.map(({ hour }) => hour)
     const from = Math.min(...starts) - reach
     const end = Math.max(...starts) + hourMs
-    const files = await filesByHour(catalogue, from, end, archiveVersion)
+    const files = await filesByHour(catalogue, from, end, { after: 0, upTo: archiveVersion })
     const wanted = starts.map((hour) => files.get(hour) ?? { hour, files: [], clicks: 0 })
     for (const together of groupHours(wanted, taskClicksMax)) {
       const start = together[0]?.hour ?? 0

@@ -13,6 +13,7 @@ import { topics } from '#schemas/topics.ts'
 import { archivedEnds } from '../archive/archive-index.ts'
 import { requestArchive } from '../archive/requests.ts'
 import { dirtyHours, readHours } from './dirty-hours.ts'
+import { type NarrowParts, narrowDirty } from './narrow-dirty.ts'
 import { type HourRules, reachOf } from './plan.ts'
 import { type RebuildParts, type RebuildResult, rebuildHours } from './rebuild.ts'
 import type { createSealing } from './sealing.ts'
@@ -28,7 +29,7 @@ export interface RebuildOrder {
   readonly ruleSet?: number
 }
 
-export interface SchedulerParts extends RebuildParts {
+export interface SchedulerParts extends RebuildParts, NarrowParts {
   readonly log: EventLog
   readonly logger: Logger
   readonly sealing: ReturnType<typeof createSealing>
@@ -104,8 +105,9 @@ export function createScheduler(parts: SchedulerParts) {
   const findDirty = async () => {
     const { boundary } = await boundaryNow()
     const { archive, built } = await readHours(catalogue)
-    const reach = reachOf(await currentRuleSet(catalogue))
-    return dirtyHours(archive, built, boundary, reach)
+    const ruleSet = await currentRuleSet(catalogue)
+    const dirty = dirtyHours(archive, built, boundary, reachOf(ruleSet))
+    return narrowDirty(parts, dirty, built, ruleSet)
   }
 
   const rebuildDirty = async (reason: string, onBegin?: (runId: string) => void) => {

@@ -21,11 +21,11 @@ function hourSql({ hour, paths }: LocalHour): string {
 }
 
 /**
- * The relation `clicks`. One leg for each hour, each with its own time range, so that a rule with
+ * Query of the relation `clicks`. One leg for each hour, each with its own time range, so that a rule with
  * a narrow window never opens the files of a wide one.
  */
-export function clicksViewSql(hours: readonly LocalHour[]): string {
-  return `CREATE OR REPLACE TEMP VIEW clicks AS ${hours.map(hourSql).join('\nUNION ALL\n')}`
+export function clicksSql(hours: readonly LocalHour[]): string {
+  return hours.map(hourSql).join('\nUNION ALL\n')
 }
 
 /** Table `verdicts`: a row for each click of the range that is a copy or caught by a rule. */

@@ -7,10 +7,11 @@ import type { Settings } from '#platform/config.ts'
 import type { ObjectStore } from '#platform/object-store/port.ts'
 import { dataPaths, openObjectStore } from '#platform/stack.ts'
 import { hourMs, stagedPath } from '#schemas/paths.ts'
-import type { HourFiles, RebuildTask } from './plan.ts'
+import { localHours } from './local-hours.ts'
+import type { RebuildTask } from './plan.ts'
 import {
   aggregateSql,
-  clicksViewSql,
+  clicksSql,
   hourParts,
   hourVerdictsSql,
   type LocalHour,
@@ -35,17 +36,6 @@ export interface StagedHour {
   readonly duplicate: number
   readonly invalid: number
   readonly copies: number
-}
-
-async function localHours(objects: ObjectStore, hours: readonly HourFiles[]): Promise<LocalHour[]> {
-  const local: LocalHour[] = []
-  for (const { hour, files } of hours) {
-    if (files.length === 0) continue
-    const paths: string[] = []
-    for (const key of files) paths.push(await objects.localPath(key))
-    local.push({ hour, paths })
-  }
-  return local
 }
 
 async function countStatuses(
@@ -118,7 +108,8 @@ export async function stageTask(input: StageInput): Promise<StagedHour[]> {
     const staged: StagedHour[] = []
     const nothing = { files: [], valid: 0, duplicate: 0, invalid: 0, copies: 0 }
     if (own.length > 0) {
-      await connection.run(clicksViewSql([...(await localHours(objects, task.lookBack)), ...own]))
+      const hours = [...(await localHours(objects, task.lookBack)), ...own]
+      await connection.run(`CREATE TEMP VIEW clicks AS ${clicksSql(hours)}`)
       const start = task.hours[0]?.hour ?? 0
       const end = (task.hours[task.hours.length - 1]?.hour ?? 0) + hourMs
       await connection.run(verdictsTableSql(ruleSet, { start, end }))

@@ -153,11 +153,11 @@ export function openSqliteStore(path: string) {
     /** Records from `position` on, out of at most `batches` stored batches. */
     read(topic: string, partition: number, position: number, batches: number): LogRecord[] {
       const rows = batchesFrom.all(topic, partition, position, batches) as unknown as BatchRow[]
-      const [first] = rows
-      if (first && first.base > position) {
+      const held = rows[0]?.base ?? endOf(topic, partition)
+      if (held > position) {
         throw new ClickledgerError(
           'archive-gap',
-          `${topic} partition ${partition} no longer holds offsets ${position} to ${first.base - 1}: they are past retention`,
+          `${topic} partition ${partition} no longer holds offsets ${position} to ${held - 1}: they are past retention`,
         )
       }
       return rows.flatMap((row) => decodeBatch(partition, row.base, row.body, position))
