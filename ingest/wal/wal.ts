@@ -31,7 +31,9 @@ export interface Wal {
   report(reportedAt: number, body: IngestHeartbeat): void
   /** Rejected when the sender's thread dies. */
   readonly failed: Promise<never>
-  /** Commits what is pending, lets the sender ship for a bounded time, frees everything. */
+  /** Commits what is pending and lets the sender ship for a bounded time. Append nothing after. */
+  drain(): Promise<void>
+  /** Frees everything. What is unshipped is shipped after the next start. */
   close(): Promise<void>
 }
 
@@ -92,13 +94,15 @@ export async function openWal({ settings, clock, logger, onCommit }: WalOptions)
       sender.post({ kind: 'heartbeat', reportedAt, body })
     },
     failed: sender.failed,
-    async close() {
+    async drain() {
       await writer.close()
       const isShipped = () => samePosition(control.shipped, control.durable)
       await until(isShipped, { timeoutMs: drainMs, what: 'the log is shipped' }).catch(() => {
         logger.warn('stopped with unshipped clicks; they are shipped after the next start')
       })
       gate.releaseAll()
+    },
+    async close() {
       await sender.stop()
       unlock()
     },

@@ -1,0 +1,78 @@
+// Every answer of ingest leaves through here: one set of security headers, one count. Headers are
+// flat arrays, which node:http writes without building anything.
+import type { ServerResponse } from 'node:http'
+import { type ErrorCode, errors, problem } from '#schemas/errors.ts'
+import type { Counters } from './counters.ts'
+
+const common = [
+  'cache-control',
+  'no-store',
+  'x-content-type-options',
+  'nosniff',
+  'referrer-policy',
+  'strict-origin-when-cross-origin',
+] as const
+
+/** Seconds after which to try again, where the code says that trying again helps. */
+const retryAfterSeconds = '1'
+
+const pixel = Buffer.from('R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7', 'base64')
+
+/** Said of a click: its id, and whether it will be counted. */
+export interface ClickOutcome {
+  readonly eventId: string
+  readonly isAccepted: boolean
+}
+
+export type Answers = ReturnType<typeof createAnswers>
+
+export function createAnswers(counters: Counters) {
+  const { answers } = counters
+  const count = (status: number) => answers.set(status, (answers.get(status) ?? 0) + 1)
+
+  const send = (
+    response: ServerResponse,
+    status: number,
+    headers: readonly string[],
+    body?: string | Uint8Array,
+  ): void => {
+    count(status)
+    // A client that has gone away took its socket along; nothing can be said to it.
+    if (response.destroyed || response.headersSent) return
+    const length = body === undefined ? 0 : Buffer.byteLength(body)
+    response.writeHead(status, [...headers, 'content-length', String(length), ...common])
+    response.end(body)
+  }
+
+  const text = (response: ServerResponse, status: number, type: string, body: string): void =>
+    send(response, status, ['content-type', type], body)
+
+  return {
+    text,
+    redirect(response: ServerResponse, location: string, outcome: ClickOutcome): void {
+      send(response, 302, ['location', location, ...outcomeHeaders(outcome)])
+    },
+    pixel(response: ServerResponse, outcome: ClickOutcome): void {
+      send(response, 200, ['content-type', 'image/gif', ...outcomeHeaders(outcome)], pixel)
+    },
+    json(response: ServerResponse, status: number, body: unknown): void {
+      text(response, status, 'application/json', JSON.stringify(body))
+    },
+    /** @param extra - more fields of the body; @param headers - more headers */
+    problem(
+      response: ServerResponse,
+      code: ErrorCode,
+      detail?: string,
+      more: { extra?: object; headers?: readonly string[] } = {},
+    ): void {
+      const { status, retryable } = errors[code]
+      const headers = ['content-type', 'application/problem+json', ...(more.headers ?? [])]
+      if (retryable) headers.push('retry-after', retryAfterSeconds)
+      send(response, status, headers, JSON.stringify({ ...problem(code, detail), ...more.extra }))
+    },
+  }
+}
+
+function outcomeHeaders({ eventId, isAccepted }: ClickOutcome): readonly string[] {
+  return isAccepted ? ['x-click-id', eventId] : ['x-click-accepted', 'false']
+}

@@ -1,0 +1,135 @@
+// Requests -> routes. Hand-written on node:http, because this is the hot path: no framework, no URL
+// object, no header object for a click. Whatever comes in gets an answer from schemas/errors.ts.
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { ClickledgerError } from '#schemas/errors.ts'
+import { limits } from '#schemas/limits.ts'
+import type { Answers } from './answer.ts'
+import { readClickHeaders } from './request.ts'
+import type { Visit } from './visit.ts'
+
+export type Route = (visit: Visit) => void | Promise<void>
+export type IdRoute = (visit: Visit, id: string) => void | Promise<void>
+
+export interface Routes {
+  readonly redirect: IdRoute
+  readonly track: Route
+  readonly trackEvent: Route
+  readonly importClicks: Route
+  readonly placement: IdRoute
+  readonly live: Route
+  readonly ready: Route
+  readonly metrics: Route
+  readonly robots: Route
+}
+
+export interface FromHttpOptions {
+  readonly routes: Routes
+  readonly answers: Answers
+  readonly clientOf: (remote: string, forwarded: string) => { client: string; isOwnProxy: boolean }
+  /** Takes from the limit of an address; false: over it. */
+  readonly allow: (address: string) => boolean
+  /** A fault of ours: told to the operator, never to the client. */
+  onFault(error: unknown): void
+}
+
+const connectionsMax = 20_000
+const headersTimeoutMs = 10_000
+const requestTimeoutMs = 30_000
+const keepAliveMs = 75_000 // longer than load balancers keep theirs: they close first
+
+interface Matched {
+  readonly methods: 'GET' | 'POST'
+  readonly run: Route | IdRoute
+  readonly id: string
+}
+
+export function createIngestServer(options: FromHttpOptions): Server {
+  const { answers, clientOf, allow, onFault } = options
+  const match = createMatcher(options.routes)
+
+  const fail = (response: ServerResponse, error: unknown) => {
+    if (error instanceof ClickledgerError) {
+      return answers.problem(response, error.code, error.message)
+    }
+    onFault(error)
+    answers.problem(response, 'internal')
+  }
+
+  const handle = (request: IncomingMessage, response: ServerResponse): void | Promise<void> => {
+    const url = request.url ?? '/'
+    if (url.length > limits.urlBytesMax) return answers.problem(response, 'uri-too-long')
+    const queryAt = url.indexOf('?')
+    const matched = match(queryAt < 0 ? url : url.slice(0, queryAt))
+    if (!matched) return answers.problem(response, 'not-found')
+    const { method } = request
+    if (method !== matched.methods && !(method === 'HEAD' && matched.methods === 'GET')) {
+      const allowed = matched.methods === 'GET' ? 'GET, HEAD' : 'POST'
+      return answers.problem(response, 'method-not-allowed', undefined, {
+        headers: ['allow', allowed],
+      })
+    }
+    const headers = readClickHeaders(request)
+    const remote = request.socket.remoteAddress ?? ''
+    const { client, isOwnProxy } = clientOf(remote, headers.forwardedFor)
+    // A POST with a key is limited only where the key turns out to be none.
+    const hasKey = method === 'POST' && request.headers.authorization !== undefined
+    if (!isOwnProxy && !hasKey && !allow(client)) {
+      return answers.problem(response, 'too-many-requests')
+    }
+    const visit: Visit = { request, response, url, queryAt, headers, client, isOwnProxy }
+    return matched.run(visit, matched.id)
+  }
+
+  const server = createServer(
+    {
+      headersTimeout: headersTimeoutMs,
+      requestTimeout: requestTimeoutMs,
+      keepAliveTimeout: keepAliveMs,
+      maxHeaderSize: 2 * limits.urlBytesMax,
+    },
+    (request, response) => {
+      try {
+        handle(request, response)?.catch((error: unknown) => fail(response, error))
+      } catch (error) {
+        fail(response, error)
+      }
+    },
+  )
+  server.maxConnections = connectionsMax
+  return server
+}
+
+function createMatcher(routes: Routes): (path: string) => Matched | undefined {
+  const get = (run: Route): Matched => ({ methods: 'GET', run, id: '' })
+  const exact = new Map<string, Matched>([
+    ['/track/click', get(routes.track)],
+    ['/track/click_event', { methods: 'POST', run: routes.trackEvent, id: '' }],
+    ['/import/clicks', { methods: 'POST', run: routes.importClicks, id: '' }],
+    ['/livez', get(routes.live)],
+    ['/readyz', get(routes.ready)],
+    ['/metrics', get(routes.metrics)],
+    ['/robots.txt', get(routes.robots)],
+  ])
+  const prefixes: readonly (readonly [string, IdRoute])[] = [
+    ['/click/', routes.redirect],
+    ['/ads/', routes.redirect],
+    ['/placements/', routes.placement],
+  ]
+  return (path) => {
+    for (const [prefix, run] of prefixes) {
+      if (path.startsWith(prefix)) {
+        return { methods: 'GET', run, id: decodeSegment(path.slice(prefix.length)) }
+      }
+    }
+    return exact.get(path)
+  }
+}
+
+function decodeSegment(text: string): string {
+  if (!text.includes('%')) return text
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return '' // no id: the route says what it says of an unknown one
+  }
+}
