@@ -152,8 +152,10 @@ export function openSqliteStore(path: string) {
       Array.from({ length: partitions(topic) }, (_, partition) => endOf(topic, partition)),
     /** Records from `position` on, out of at most `batches` stored batches. */
     read(topic: string, partition: number, position: number, batches: number): LogRecord[] {
+      // The end first: what others append in between must not look like a gap.
+      const end = endOf(topic, partition)
       const rows = batchesFrom.all(topic, partition, position, batches) as unknown as BatchRow[]
-      const held = rows[0]?.base ?? endOf(topic, partition)
+      const held = rows[0]?.base ?? end
       if (held > position) {
         throw new ClickledgerError(
           'archive-gap',
