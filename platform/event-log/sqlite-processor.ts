@@ -13,7 +13,9 @@ import type {
 } from './port.ts'
 import type { SqliteStore } from './sqlite-store.ts'
 
-const idleMs = 5
+/** Between rounds that leave nothing waiting: each round with records is a synced transaction. */
+const betweenMs = 10
+const busyRecords = 500
 /** Failures in a row after which the processor gives up. */
 const attemptsMax = 8
 
@@ -45,7 +47,9 @@ export function startProcessor({ spec, input, outputs, reader }: ProcessorParts)
     return assigned
   }
 
-  const round = async (assigned: readonly Assigned[]): Promise<boolean> => {
+  /** @returns how many records were handled */
+  const round = async (assigned: readonly Assigned[]): Promise<number> => {
+    let handled = 0
     const readAt = now()
     const ends = input.ends(topic)
     const produced = new Map<string, NewRecord[]>()
@@ -59,12 +63,13 @@ export function startProcessor({ spec, input, outputs, reader }: ProcessorParts)
         else produced.set(output, [record])
       }
       offsets.set(partition, from.position)
+      handled += records.length
     }
     if (offsets.size > 0) outputs.commit({ group, topic, epoch, offsets }, produced)
     for (const { partition, task, reader: from } of assigned) {
       task.progressed?.({ committed: from.position, end: ends[partition] ?? 0, readAt })
     }
-    return offsets.size > 0
+    return handled
   }
 
   const run = async (): Promise<void> => {
@@ -74,7 +79,7 @@ export function startProcessor({ spec, input, outputs, reader }: ProcessorParts)
         // After a failure the tasks are ahead of what is committed: open them anew.
         const assigned = await openAll()
         while (!stopping.signal.aborted) {
-          if (!(await round(assigned))) await pause(idleMs, stopping.signal)
+          if ((await round(assigned)) < busyRecords) await pause(betweenMs, stopping.signal)
           failures = 0
         }
       } catch (error) {

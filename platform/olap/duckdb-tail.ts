@@ -7,7 +7,9 @@ import { pause } from '../wait.ts'
 import { appliedOffsets, applyJudged } from './duckdb-views.ts'
 
 const maxRecords = 20_000
-const idleMs = 10
+/** Between rounds that leave nothing waiting: many small transactions cost far more than a few. */
+const betweenMs = 50
+const busyRecords = 2_000
 
 export interface TailParts {
   readonly log: EventLog
@@ -36,7 +38,8 @@ export async function startTail(parts: TailParts): Promise<Tail> {
   }
   const stopping = new AbortController()
 
-  const round = async (): Promise<boolean> => {
+  /** @returns how many records were applied */
+  const round = async (): Promise<number> => {
     const records: LogRecord[] = []
     const next = new Map<number, number>()
     for (const [partition, reader] of readers.entries()) {
@@ -45,15 +48,15 @@ export async function startTail(parts: TailParts): Promise<Tail> {
       records.push(...some)
       next.set(partition, reader.position)
     }
-    if (records.length === 0) return false
+    if (records.length === 0) return 0
     await applyJudged(connection, scratch, { records, next, oldest: now() - retentionMs })
     applied = applied.map((offset, partition) => next.get(partition) ?? offset)
-    return true
+    return records.length
   }
 
   const run = async () => {
     while (!stopping.signal.aborted) {
-      if (!(await round())) await pause(idleMs, stopping.signal)
+      if ((await round()) < busyRecords) await pause(betweenMs, stopping.signal)
     }
   }
   const done = run()
