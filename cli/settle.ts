@@ -1,5 +1,6 @@
-// Waiting until what was accepted has gone all the way, seen from outside: each stage counts only by a
-// report made after the stage before it was seen done. Waits end when nothing moves for two minutes.
+// Waiting until what was accepted has gone all the way, seen from outside and while other clicks keep
+// coming: by the watermark and by offsets, never by "nothing is waiting", which under load is never so.
+// Waits end when nothing moves for two minutes.
 import { pause } from '#platform/wait.ts'
 import { ClickledgerError } from '#schemas/errors.ts'
 import type { Progress } from './progress.ts'
@@ -7,101 +8,97 @@ import type { Session } from './session.ts'
 
 const pollMs = 200
 const stalledMs = 120_000
+/** A rebuild first waits for the archive and for the runs before it. */
 const startTimeoutMs = 1_800_000
 
-interface Lag {
-  readonly reported_seconds_ago: number | null
-}
-
 interface Freshness {
-  readonly layers: {
-    readonly ingest: Lag & { readonly wal_depth_clicks: number }
-    readonly speed: Lag & { readonly lag_records: number }
-    readonly olap: { readonly lag_records: number }
-    readonly archive: Lag & { readonly lag_records: number }
-  }
+  /** The server's clock. */
+  readonly now: string
+  /** Every click received before it is visible to queries. */
+  readonly watermark: string | null
 }
-
-type Layers = Freshness['layers']
 
 interface Status {
   readonly layers: {
     readonly speed: readonly {
       readonly partitions: readonly { readonly partition: number; readonly end: number }[]
     }[]
+    readonly archive: readonly { readonly archivedEnds: readonly number[] }[]
   }
 }
 
-/** A stage is done when a report newer than `since` shows nothing left. */
-interface Stage {
-  readonly name: string
-  left(layers: Layers): number
-  reportAge(layers: Layers): number | null
+/** How far something has come: done at 0 left. */
+interface Look {
+  readonly left: number
+  /** Grows while things move. */
+  readonly position: number
 }
 
-const shipped: Stage = {
-  name: 'shipping to the event log',
-  left: ({ ingest }) => ingest.wal_depth_clicks,
-  reportAge: ({ ingest }) => ingest.reported_seconds_ago,
-}
-const judged: Stage = {
-  name: 'judging',
-  left: ({ speed, olap }) => speed.lag_records + olap.lag_records,
-  reportAge: ({ speed }) => speed.reported_seconds_ago,
-}
-const archived: Stage = {
-  name: 'archiving',
-  left: ({ archive }) => archive.lag_records,
-  reportAge: ({ archive }) => archive.reported_seconds_ago,
-}
-
-/** Lags were gathered up to this long before the answer. */
-const answerAgeMs = 300
-
-async function waitForStage(session: Session, stage: Stage, progress: Progress): Promise<void> {
-  const since = performance.now() + answerAgeMs
-  let best = Number.POSITIVE_INFINITY
-  let most = 0
+/** Looks until nothing is left. @throws ClickledgerError naming `what` when nothing moves any more */
+async function waitFor(
+  session: Session,
+  what: string,
+  progress: Progress,
+  look: () => Promise<Look>,
+): Promise<void> {
+  let first: number | undefined
+  let position = Number.NEGATIVE_INFINITY
   let movedAt = performance.now()
   for (;;) {
-    const { layers } = (await session.api.get('/v1/freshness')) as Freshness
-    const left = stage.left(layers)
-    const age = stage.reportAge(layers)
-    if (left === 0 && age !== null && performance.now() - age * 1000 >= since) return
-    most = Math.max(most, left)
-    if (most > 0) progress.update({ done: most - left, total: most })
-    if (left < best) movedAt = performance.now()
-    best = Math.min(best, left)
+    const seen = await look()
+    first ??= seen.left
+    if (first > 0) progress.update({ done: first - seen.left, total: first })
+    if (seen.left <= 0) break
+    if (seen.position > position) movedAt = performance.now()
+    position = Math.max(position, seen.position)
     if (performance.now() - movedAt > stalledMs) {
-      const detail = `${stage.name}: ${left} clicks left, and nothing has moved for ${stalledMs / 1000} s`
+      const detail = `${what}: nothing has moved for ${stalledMs / 1000} s; see \`clickledger status\``
       throw new ClickledgerError('unavailable', detail)
     }
     await pause(pollMs, session.signal)
     session.signal?.throwIfAborted()
   }
+  progress.finish()
 }
 
-/** Waits until every accepted click is judged and visible. */
+const readFreshness = (session: Session) => session.api.get('/v1/freshness') as Promise<Freshness>
+const readStatus = (session: Session) => session.api.get('/v1/status') as Promise<Status>
+
+/**
+ * Waits until every click accepted so far is judged and visible.
+ * @param progress - of milliseconds of received time
+ */
 export async function waitUntilJudged(session: Session, progress: Progress): Promise<void> {
-  await waitForStage(session, shipped, progress)
-  await waitForStage(session, judged, progress)
-  progress.finish()
+  const accepted = Date.parse((await readFreshness(session)).now)
+  await waitFor(session, 'judging', progress, async () => {
+    const { watermark } = await readFreshness(session)
+    if (watermark === null) return { left: 1, position: 0 }
+    const position = Date.parse(watermark)
+    return { left: Math.max(0, accepted - position), position }
+  })
 }
 
-/** End of each partition of the event log, as the speed layer has seen it. */
-async function logEnds(session: Session): Promise<number[]> {
-  const status = (await session.api.get('/v1/status')) as Status
-  const partitions = status.layers.speed.flatMap((node) => node.partitions)
+/** Ends of the event log's partitions, as the speed layer has seen them. */
+function logEnds({ layers }: Status): number[] {
   const ends: number[] = []
-  for (const { partition, end } of partitions) ends[partition] = Math.max(end, ends[partition] ?? 0)
-  return Array.from(ends, (end = 0) => end)
+  for (const { partition, end } of layers.speed.flatMap((node) => node.partitions)) {
+    ends[partition] = Math.max(end, ends[partition] ?? 0)
+  }
+  return Array.from(ends, (end) => end ?? 0)
 }
 
-/** Waits until every judged click is archived: at once where the session can ask for it. */
+/** Waits until every click judged so far is archived: at once where the session can ask for it. */
 export async function waitUntilArchived(session: Session, progress: Progress): Promise<void> {
-  await session.archiveUntil?.(await logEnds(session))
-  await waitForStage(session, archived, progress)
-  progress.finish()
+  const ends = logEnds(await readStatus(session))
+  await session.archiveUntil?.(ends)
+  await waitFor(session, 'archiving', progress, async () => {
+    const { archive } = (await readStatus(session)).layers
+    const archived = (partition: number) =>
+      Math.max(0, ...archive.map(({ archivedEnds }) => archivedEnds[partition] ?? 0))
+    const missing = ends.map((end, partition) => Math.max(0, end - archived(partition)))
+    const left = missing.reduce((sum, n) => sum + n, 0)
+    return { left, position: -left }
+  })
 }
 
 export interface RebuildBody {

@@ -80,7 +80,7 @@ async function importInto(
   })
   // A running instance goes on by itself; one that ends with the command must be done first.
   if (session.isPrivate || rebuild)
-    await waitUntilJudged(session, createProgress('judge', 'clicks'))
+    await waitUntilJudged(session, createProgress('judge', 'milliseconds'))
   if (session.isPrivate) await waitUntilArchived(session, createProgress('archive', 'clicks'))
   return rebuild ? { ...summary, rebuild: await rebuildDirty(session, file) } : summary
 }

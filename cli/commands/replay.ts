@@ -61,7 +61,7 @@ export function addReplayCommand(program: Command): void {
       const what = { input, mapping, speed, limit, createAds, advertiserId: advertiser }
       const result = await runReplay({ ...what, api, ingestUrl, progress, signal })
       if (session.isPrivate && !signal?.aborted) {
-        await waitUntilJudged(session, createProgress('judge', 'clicks'))
+        await waitUntilJudged(session, createProgress('judge', 'milliseconds'))
         await waitUntilArchived(session, createProgress('archive', 'clicks'))
       }
       return result

@@ -63,7 +63,7 @@ export function addSimulateCommand(program: Command): void {
       })
       progress.finish()
       if (session.isPrivate) {
-        await waitUntilJudged(session, createProgress('judge', 'clicks'))
+        await waitUntilJudged(session, createProgress('judge', 'milliseconds'))
         await waitUntilArchived(session, createProgress('archive', 'clicks'))
       }
       return done

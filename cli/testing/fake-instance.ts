@@ -36,6 +36,7 @@ export class FakeInstance {
   /** Faults for the next calls of /import/clicks. */
   readonly faults: ('503' | '429' | 'lost-answer')[] = []
   runPolls = 0
+  freshnessPolls = 0
   url = ''
 
   private importClicks(body: string): Answer {
@@ -69,9 +70,12 @@ export class FakeInstance {
     return ok({ data: sorted.filter((ad) => ad.ad_id > after).slice(0, limit), next: null })
   }
 
+  /** The watermark passes a second after each look, as time does. */
   private freshness(): Answer {
-    const stage = { reported_seconds_ago: 0, lag_records: 0, wal_depth_clicks: 0 }
-    return ok({ layers: { ingest: stage, speed: stage, olap: stage, archive: stage } })
+    this.freshnessPolls += 1
+    const now = Date.UTC(2026, 0, 1)
+    const watermark = now + (this.freshnessPolls - 3) * 1_000
+    return ok({ now: new Date(now).toISOString(), watermark: new Date(watermark).toISOString() })
   }
 
   private admin(method: string, url: URL, body: string): Answer {
