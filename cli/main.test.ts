@@ -1,26 +1,7 @@
-import { execFile } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
-import test, { type ExecutionContext } from 'ava'
+import test from 'ava'
 import { type FakeInstance, startFake } from './testing/fake-instance.ts'
-import { temporaryDir, temporaryFile } from './testing/files.ts'
-
-const main = fileURLToPath(new URL('./main.ts', import.meta.url))
-
-interface Result {
-  readonly code: number
-  readonly stdout: string
-  readonly stderr: string
-}
-
-function run(t: ExecutionContext, args: readonly string[], env: Record<string, string> = {}) {
-  const cwd = temporaryDir(t)
-  return new Promise<Result>((resolve) => {
-    const options = { cwd, env: { PATH: process.env.PATH, ...env } }
-    execFile(process.execPath, [main, ...args], options, (error, stdout, stderr) => {
-      resolve({ code: error ? Number(error.code) : 0, stdout, stderr })
-    })
-  })
-}
+import { temporaryFile } from './testing/files.ts'
+import { runCli as run } from './testing/run-cli.ts'
 
 const on = (fake: FakeInstance) => ({ CLICKLEDGER_URL: fake.url, CLICKLEDGER_KEY: fake.key })
 
