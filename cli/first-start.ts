@@ -40,14 +40,20 @@ async function ensureDemo(catalogue: Catalogue, now: number): Promise<void> {
   )
 }
 
+export interface PrepareOptions {
+  readonly settings: Settings
+  readonly now: number
+  /** Somebody sees the key that is made; otherwise making it waits for a start that shows it. */
+  readonly showsKey: boolean
+}
+
 /**
  * Prepares the catalogue; on the first start also the demo ad and an admin key.
  * @returns the admin key where it is known: made just now, or given by the settings
  */
 export async function prepareCatalogue(
   catalogue: Catalogue,
-  settings: Settings,
-  now: number,
+  { settings, now, showsKey }: PrepareOptions,
 ): Promise<string | undefined> {
   await ensureDefaults(catalogue, now)
   const given = settings.CLICKLEDGER_ADMIN_KEY
@@ -55,7 +61,7 @@ export async function prepareCatalogue(
     await createApiKey(catalogue, now, { role: 'admin', name: 'CLICKLEDGER_ADMIN_KEY', key: given })
   }
   const [any] = await catalogue.query("SELECT 1 AS found FROM api_keys WHERE name = 'first start'")
-  if (any) return given === '' ? undefined : given
+  if (any || !showsKey) return given === '' ? undefined : given
   await ensureDemo(catalogue, now)
   const made = await createApiKey(catalogue, now, { role: 'admin', name: 'first start' })
   return given === '' ? made : given

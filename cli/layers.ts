@@ -13,7 +13,10 @@ export async function runLayer(
 ): Promise<RunningLayer> {
   const clock = createClock()
   const catalogue = await openCatalogue(settings)
-  const adminKey = await prepareCatalogue(catalogue, settings, clock.now())
+  const adminKey = await prepareCatalogue(catalogue, {
+    ...{ settings, now: clock.now() },
+    showsKey: true,
+  })
   await catalogue.close()
   if (adminKey) process.stdout.write(`API key (admin, shown once): ${adminKey}\n`)
   // Late: each process brings only what its layer needs.

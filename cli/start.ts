@@ -45,7 +45,10 @@ export async function startAll(
 
   const catalogue = await openCatalogue(settings)
   starting.defer(() => catalogue.close())
-  const adminKey = await prepareCatalogue(catalogue, settings, clock.now())
+  const adminKey = await prepareCatalogue(catalogue, {
+    ...{ settings, now: clock.now() },
+    showsKey: !options.quiet,
+  })
 
   const keep = <L extends { close(): Promise<void>; done: Promise<void> }>(layer: L): L => {
     starting.defer(() => layer.close())

@@ -4,6 +4,7 @@ import type { ArchivedClick } from '#schemas/fields.ts'
 import {
   identityRule,
   isMarkRule,
+  isRepeat,
   type KeyField,
   type RepeatRule,
   type RuleSet,
@@ -35,17 +36,23 @@ export function keyOf(rule: RepeatRule, click: JudgeableClick): string | undefin
   return rule.key.some((field) => click[field] === '') ? undefined : parts.join('\u0000')
 }
 
-function isRepeated(
-  rule: RepeatRule,
-  earlier: readonly JudgeableClick[],
-  click: JudgeableClick,
-): boolean {
-  const key = keyOf(rule, click)
-  if (key === undefined) return false
-  const inWindow = earlier.filter(
-    (e) => keyOf(rule, e) === key && e.event_time > click.event_time - rule.windowMs,
-  )
-  return inWindow.length >= rule.after
+/** For one rule: the times of the earlier clicks of each key. */
+function createMemory(rule: RepeatRule) {
+  const timesByKey = new Map<string, number[]>()
+  return {
+    /** At least `after` earlier clicks have the same key less than the window before. */
+    isRepeated(click: JudgeableClick): boolean {
+      const times = timesByKey.get(keyOf(rule, click) ?? '') ?? []
+      return times.filter((time) => time > click.event_time - rule.windowMs).length >= rule.after
+    },
+    add(click: JudgeableClick): void {
+      const key = keyOf(rule, click)
+      if (key === undefined) return
+      const times = timesByKey.get(key)
+      if (times) times.push(click.event_time)
+      else timesByKey.set(key, [click.event_time])
+    },
+  }
 }
 
 /**
@@ -59,19 +66,19 @@ export function judgeNaively(
   const ordered = clicks.map((click, index) => ({ click, index }))
   ordered.sort((a, b) => compareClicks(a.click, b.click))
   const verdicts: (Verdict | undefined)[] = new Array(clicks.length).fill(undefined)
-  const all: JudgeableClick[] = []
-  const unmarked: JudgeableClick[] = []
+  const all = createMemory(identityRule)
+  const unmarked = new Map(ruleSet.rules.filter(isRepeat).map((rule) => [rule, createMemory(rule)]))
   for (const { click, index } of ordered) {
-    const isCopy = isRepeated(identityRule, all, click)
-    all.push(click)
+    const isCopy = all.isRepeated(click)
+    all.add(click)
     if (isCopy) continue
     const carried = click.marks === '' ? [] : click.marks.split(',')
     const caughtBy = ruleSet.rules.find((rule) =>
-      rule.kind === 'mark' ? carried.includes(rule.mark) : isRepeated(rule, unmarked, click),
+      rule.kind === 'mark' ? carried.includes(rule.mark) : unmarked.get(rule)?.isRepeated(click),
     )
     verdicts[index] = caughtBy ? { status: caughtBy.status, rule: caughtBy.id } : validVerdict
     const marked = ruleSet.rules.filter(isMarkRule).some((rule) => carried.includes(rule.mark))
-    if (!marked) unmarked.push(click)
+    if (!marked) for (const memory of unmarked.values()) memory.add(click)
   }
   return verdicts
 }

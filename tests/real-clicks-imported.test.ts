@@ -1,0 +1,90 @@
+// Real logs through the whole platform: imported twice, judged, archived, rebuilt; then batch is
+// compared with the naive definition computed straight from the files, and speed with batch.
+import { execFile } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import test from 'ava'
+import { judgeNaively } from '#core/rules/naive.ts'
+import { defaultRuleSet } from '#core/rules/rule-set.ts'
+import { until } from '#platform/wait.ts'
+import { countByHour, explainDifferences, reportByHour } from './support/compare.ts'
+import { readJudged, startInstance, type TestInstance } from './support/instance.ts'
+import {
+  ipinyou,
+  type RealLog,
+  readRealClicks,
+  realClicksMissing,
+  talkingdata,
+} from './support/real-clicks.ts'
+
+const run = promisify(execFile)
+const cli = fileURLToPath(new URL('../bin/clickledger.mjs', import.meta.url))
+const check = realClicksMissing ? test.skip : test
+if (realClicksMissing) console.error(realClicksMissing)
+
+/** `clickledger import` as a user runs it, beside the running instance. */
+async function importFile(
+  { settings }: TestInstance,
+  log: RealLog,
+  file: string,
+  ...more: string[]
+) {
+  const args = [cli, 'import', file, '--mapping', log.mapping, '--create-ads', ...more]
+  const env = { ...process.env, CLICKLEDGER_DATA_DIR: settings.CLICKLEDGER_DATA_DIR }
+  const { stdout } = await run(process.execPath, args, { env, cwd: settings.CLICKLEDGER_DATA_DIR })
+  return JSON.parse(stdout) as { read: number; accepted: number; rejected: number }
+}
+
+async function rebuiltAll(instance: TestInstance): Promise<void> {
+  const { run_id } = await instance.post<{ run_id: string | null }>('/v1/rebuilds', { dirty: true })
+  if (run_id === null) return
+  await until(
+    async () => {
+      const { status } = await instance.ask<{ status: string }>(`/v1/rebuilds/${run_id}`)
+      if (status === 'failed') throw new Error(`run ${run_id} failed`)
+      return status === 'done'
+    },
+    { timeoutMs: 240_000, everyMs: 100, what: 'the rebuild is done' },
+  )
+}
+
+check(
+  'real clicks imported: batch = naive from the file; speed = batch, or named why not',
+  async (t) => {
+    t.timeout(600_000)
+    const instance = await startInstance(t)
+    const clicks = [...(await readRealClicks(ipinyou)), ...(await readRealClicks(talkingdata))]
+    let accepted = 0
+    for (const file of ipinyou.files)
+      accepted += (await importFile(instance, ipinyou, file)).accepted
+    const td = ['--advertiser', 'talkingdata']
+    for (const file of talkingdata.files) {
+      accepted += (await importFile(instance, talkingdata, file, ...td)).accepted
+    }
+    t.is(accepted, clicks.length)
+    const [first] = ipinyou.files
+    if (first) await importFile(instance, ipinyou, first) // the same file again changes no count
+    await rebuiltAll(instance)
+
+    const verdicts = judgeNaively(defaultRuleSet, clicks)
+    t.false(verdicts.includes(undefined), 'no click of the files is a copy of another')
+    const range = { start: Date.UTC(2013, 5, 1), end: Date.UTC(2017, 11, 1) }
+    const got = await reportByHour(instance.servingUrl, instance.key, range, 'final')
+    t.deepEqual(got, countByHour(clicks, verdicts))
+
+    await instance.close()
+    const judged = await readJudged(instance.settings)
+    const speed = new Map(judged.map((click) => [click.event_id, click]))
+    t.is(speed.size, judged.length, 'each click is judged once')
+    t.is(judged.length, clicks.length)
+    const located = clicks.map((click) => ({
+      ...click,
+      raw_partition: speed.get(click.event_id)?.raw_partition ?? -1,
+      raw_offset: speed.get(click.event_id)?.raw_offset ?? -1,
+    }))
+    const historyMs = instance.settings.CLICKLEDGER_SPEED_WINDOW
+    const differences = explainDifferences(located, speed, historyMs)
+    t.log(`${clicks.length} clicks; speed differs from batch: ${JSON.stringify(differences)}`)
+    t.is(differences.unexplained, 0)
+  },
+)
