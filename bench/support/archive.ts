@@ -37,6 +37,9 @@ const columns: Record<string, string> = {
   raw_offset: 'CAST(n // 4 AS BIGINT)',
 }
 
+/** As many as the archiver writes into one file; what is sorted at once stays small, too. */
+const fileClicksMax = 1_000_000
+
 export interface MadeArchive {
   readonly settings: Settings
   readonly hours: readonly number[]
@@ -44,6 +47,33 @@ export interface MadeArchive {
   readonly paths: readonly string[]
   readonly clicks: number
   remove(): void
+}
+
+export interface MadeHour {
+  readonly hour: number
+  /** Number of the hour: its clicks are other ones than those of the hours before. */
+  readonly index: number
+  readonly clicksPerHour: number
+  /** Only the clicks of the hour numbered [from, to); absent: all. */
+  readonly from?: number
+  readonly to?: number // exclusive
+}
+
+/** Query of the clicks of one hour, with these columns. */
+export function madeClicksSql(
+  fields: readonly { readonly name: string }[],
+  { hour, index, clicksPerHour, from = 0, to = clicksPerHour }: MadeHour,
+): string {
+  const list = fields.map(({ name }) => `${columns[name] ?? "''"} AS ${name}`).join(', ')
+  const step = hourMs / clicksPerHour
+  const first = index * clicksPerHour
+  return `SELECT ${list} FROM (
+      SELECT n, k, ${Math.max(1000, clicksPerHour >> 1)} AS visitors,
+        CAST(10000 * pow((hash(k + 5) % 100000) / 100000.0, 3) AS INT) AS ad,
+        CAST(${hour} + ((k - ${first}) * ${step}) AS BIGINT) AS t
+      FROM (SELECT n, CASE WHEN n % 12 = 1 AND n > ${first + 1} THEN n - 1 ELSE n END AS k
+        FROM range(${first + from}, ${first + Math.min(to, clicksPerHour)}) r(n))
+    ) WHERE t + 2000 < ${hour + hourMs}`
 }
 
 /** Makes `hours` hours with `clicksPerHour` clicks each. */
@@ -57,32 +87,34 @@ export async function makeArchive(
   const catalogue = await openCatalogue(settings)
   await ensureDefaults(catalogue, Date.now())
   const objects = await openObjectStore(settings)
-  const db = await DuckDBInstance.create(':memory:', { threads: '2' })
+  const db = await DuckDBInstance.create(':memory:', {
+    threads: '2',
+    memory_limit: '1GiB',
+    temp_directory: dir,
+  })
   const connection = await db.connect()
   const start = Date.UTC(2026, 0, 10)
-  const list = archivedFields.map((f) => `${columns[f.name] ?? "''"} AS ${f.name}`).join(', ')
   const made: number[] = []
   const paths: string[] = []
-  for (let h = 0; h < hours; h++) {
-    const hour = start + h * hourMs
-    const local = join(dir, 'made.parquet')
-    const step = hourMs / clicksPerHour
-    await connection.run(`COPY (
-      SELECT ${list} FROM (
-        SELECT n, k, ${Math.max(1000, clicksPerHour >> 1)} AS visitors,
-          CAST(10000 * pow((hash(k + 5) % 100000) / 100000.0, 3) AS INT) AS ad,
-          CAST(${hour} + ((k - ${h * clicksPerHour}) * ${step}) AS BIGINT) AS t
-        FROM (SELECT n, CASE WHEN n % 12 = 1 AND n > ${h * clicksPerHour + 1} THEN n - 1 ELSE n END AS k
-          FROM range(${h * clicksPerHour}, ${(h + 1) * clicksPerHour}) r(n))
-      ) WHERE t + 2000 < ${hour + hourMs} ORDER BY event_time, raw_offset
-    ) TO '${local}' (FORMAT parquet, COMPRESSION zstd)`)
-    const path = rawFilePath(hour, 0, h, h + 1)
-    await objects.put(path, { path: local })
-    paths.push(await objects.localPath(path))
-    const counted = await connection.runAndReadAll(`SELECT count(*) FROM '${local}'`)
-    const file: ArchivedFile = { path, hour, clicks: Number(counted.getRows()[0]?.[0]), bytes: 1 }
-    const range = { partition: 0, first: h, end: h + 1 }
-    await indexManifests(catalogue, [{ ...range, files: [file], undecodable: 0, archivedAt: hour }])
+  for (let index = 0; index < hours; index++) {
+    const hour = start + index * hourMs
+    for (let from = 0; from < clicksPerHour; from += fileClicksMax) {
+      const local = join(dir, 'made.parquet')
+      const slice = { hour, index, clicksPerHour, from, to: from + fileClicksMax }
+      await connection.run(`COPY (
+        ${madeClicksSql(archivedFields, slice)} ORDER BY event_time, raw_offset
+      ) TO '${local}' (FORMAT parquet, COMPRESSION zstd)`)
+      const range = { partition: 0, first: paths.length, end: paths.length + 1 }
+      const path = rawFilePath(hour, 0, range.first, range.end)
+      const counted = await connection.runAndReadAll(`SELECT count(*) FROM '${local}'`)
+      const clicks = Number(counted.getRows()[0]?.[0])
+      await objects.put(path, { path: local })
+      paths.push(await objects.localPath(path))
+      const file: ArchivedFile = { path, hour, clicks, bytes: 1 }
+      await indexManifests(catalogue, [
+        { ...range, files: [file], undecodable: 0, archivedAt: hour },
+      ])
+    }
     made.push(hour)
   }
   const counted = await connection.runAndReadAll(

@@ -71,6 +71,16 @@ export interface Judged {
 }
 
 /**
+ * SQL that adds judged clicks to the speed view.
+ * @param clicks - a relation of judged clicks
+ * @param groups - expressions to aggregate by besides minute and dimensions
+ */
+export function addToSpeedViewSql(clicks: string, groups: readonly string[] = []): string {
+  const by = [aggregateGroupSql, ...groups].join(', ')
+  return `INSERT INTO ${views.speed} ${aggregateSelectSql} FROM ${clicks} ${by}`
+}
+
+/**
  * Adds judged clicks to the speed view and moves the offsets, in one transaction. The records are
  * JSON already: DuckDB parses them itself, an order of magnitude faster than row by row from here.
  */
@@ -83,11 +93,9 @@ export async function applyJudged(
   await writeFile(file, Buffer.concat(records.flatMap(({ value }) => [value, newline])))
   const offsets = [...next].map(([partition, offset]) => `(${partition}, ${offset})`).join(', ')
   await inTransaction(connection, async () => {
-    await connection.run(
-      `INSERT INTO ${views.speed} ${aggregateSelectSql}
-       FROM read_json('${file}', format = 'newline_delimited', columns = ${jsonColumns(judgedFields)})
-       WHERE event_time >= ${oldest} ${aggregateGroupSql}`,
-    )
+    const clicks = `(SELECT * FROM read_json('${file}', format = 'newline_delimited',
+      columns = ${jsonColumns(judgedFields)}) WHERE event_time >= ${oldest})`
+    await connection.run(addToSpeedViewSql(clicks))
     await connection.run(`INSERT OR REPLACE INTO applied_offsets VALUES ${offsets}`)
   })
   await unlink(file)
