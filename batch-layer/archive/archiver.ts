@@ -1,5 +1,6 @@
 // Archives one partition: log -> spool -> Parquet -> manifest -> index. Crash anywhere and run
 // again: the chain says where to go on; files that no manifest names are never read.
+import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Catalogue } from '#platform/catalogue/port.ts'
 import type { EventLog, LogReader } from '#platform/event-log/port.ts'
@@ -40,6 +41,7 @@ export interface Archiver {
 /** Opens the archiver of a partition at the end of its manifest chain. */
 export async function openArchiver(options: ArchiverOptions): Promise<Archiver> {
   const { log, objects, catalogue, scratch, partition, partitions, now } = options
+  await mkdir(scratch, { recursive: true })
   let archivedEnd = (await archivedEnds(catalogue, partitions))[partition] ?? 0
   let reader: LogReader = await log.reader(topics.raw.name, partition, archivedEnd)
   let spool: Spool | undefined

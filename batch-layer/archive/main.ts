@@ -1,5 +1,5 @@
 // The archive: clicks.raw in, Parquet and manifests out. Wiring only.
-import { mkdir, rm } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { reportHeartbeat } from '#platform/heartbeats.ts'
 import type { LayerContext, RunningLayer } from '#platform/layer.ts'
@@ -20,7 +20,6 @@ export async function runArchive({ settings, clock, logger }: LayerContext): Pro
   const objects = await openObjectStore(settings)
   const scratch = join(dataPaths(settings).scratch, 'archive')
   await rm(scratch, { recursive: true, force: true })
-  await mkdir(scratch, { recursive: true })
   const partitions = (await log.endOffsets(topics.raw.name)).length
   await syncIndex(catalogue, objects, partitions)
   const archivers: Archiver[] = []

@@ -1,0 +1,191 @@
+// The archive's promise: whatever fails and whoever else archives, the files that manifests name
+// hold each offset exactly once, and the chain has no hole.
+import { join } from 'node:path'
+import { DuckDBInstance } from '@duckdb/node-api'
+import test, { type ExecutionContext } from 'ava'
+import type { Catalogue } from '#platform/catalogue/port.ts'
+import { readSettings } from '#platform/config.ts'
+import type { EventLog } from '#platform/event-log/port.ts'
+import type { ObjectStore } from '#platform/object-store/port.ts'
+import { openCatalogue, openEventLog, openObjectStore } from '#platform/stack.ts'
+import { encodeRawClick } from '#schemas/avro.ts'
+import { manifestPath } from '#schemas/paths.ts'
+import { topics } from '#schemas/topics.ts'
+import { scratchDir } from '../../tests/support/contract.ts'
+import { clickWith, seed } from '../../tests/support/random-clicks.ts'
+import { archivedEnds, syncIndex } from './archive-index.ts'
+import { openArchiver } from './archiver.ts'
+import { readChain } from './manifest.ts'
+
+const start = Date.UTC(2026, 4, 1, 10, 59)
+const clicks = 400
+
+interface Parts {
+  readonly log: EventLog
+  readonly objects: ObjectStore
+  readonly catalogue: Catalogue
+  readonly scratch: string
+}
+
+/** A small generator of repeatable randomness. */
+function createRandom(from: number) {
+  let state = from >>> 0 || 1
+  return () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
+    return state / 2 ** 32
+  }
+}
+
+async function setUp(t: ExecutionContext): Promise<Parts> {
+  t.log(`seed ${seed}`)
+  const scratch = scratchDir(t)
+  const settings = readSettings({ CLICKLEDGER_DATA_DIR: scratch, CLICKLEDGER_PARTITIONS: '1' })
+  const catalogue = await openCatalogue(settings)
+  const log = await openEventLog(settings, Date.now)
+  const objects = await openObjectStore(settings)
+  t.teardown(async () => {
+    await log.close()
+    await catalogue.close()
+  })
+  const records = Array.from({ length: clicks }, (_, i) => {
+    const event_time = start + i * 1_000
+    const click = clickWith({
+      event_id: `id-${i}`,
+      ad_id: 'ad',
+      event_time,
+      received_time: event_time,
+    })
+    const bytes = i % 50 === 7 ? Buffer.from('not a click') : encodeRawClick(click)
+    return { key: 'ad:1', value: bytes, timestamp: Date.now() }
+  })
+  await log.append(topics.raw.name, records)
+  return { log, objects, catalogue, scratch }
+}
+
+const open = (parts: Parts, name: string) =>
+  openArchiver({
+    ...parts,
+    scratch: join(parts.scratch, name),
+    ...{ partition: 0, partitions: 1, now: Date.now },
+    ...{ intervalMs: 0, rowsMax: 1e6, memoryBytes: 256 * 1024 * 1024 },
+  })
+
+/** Offsets in the files that the index names, in order. */
+async function archivedOffsets({ catalogue, objects }: Parts): Promise<number[]> {
+  const files = await catalogue.query<{ path: string }>('SELECT path FROM archive_files')
+  const paths: string[] = []
+  for (const { path } of files) paths.push(`'${await objects.localPath(path)}'`)
+  const db = await DuckDBInstance.create(':memory:')
+  const connection = await db.connect()
+  const rows = await connection.runAndReadAll(
+    `SELECT raw_offset FROM read_parquet([${paths.join(', ')}]) ORDER BY raw_offset`,
+  )
+  connection.closeSync()
+  db.closeSync()
+  return rows.getRows().map(([offset]) => Number(offset))
+}
+
+const decodable = Array.from({ length: clicks }, (_, i) => i).filter((i) => i % 50 !== 7)
+
+/** Calls of an object that fail at random, before or after they took effect. */
+function flaky<T extends object>(
+  target: T,
+  methods: readonly (keyof T)[],
+  random: () => number,
+): T {
+  return new Proxy(target, {
+    get(object, name, receiver) {
+      const value = Reflect.get(object, name, receiver)
+      if (!methods.includes(name as keyof T) || typeof value !== 'function') return value
+      return async (...args: unknown[]) => {
+        if (random() < 0.15) throw new Error('injected: before it happened')
+        const result = await value.apply(object, args)
+        if (random() < 0.15) throw new Error('injected: after it happened')
+        return result
+      }
+    },
+  })
+}
+
+test('each offset once, whatever fails in between', async (t) => {
+  const parts = await setUp(t)
+  const random = createRandom(seed)
+  const shaky = {
+    ...parts,
+    objects: flaky(parts.objects, ['put', 'putIfAbsent'], random),
+    catalogue: flaky(parts.catalogue, ['transaction'], random),
+  }
+  // Small reads make many manifests: the log is read through a reader that gives little at a time.
+  const log: EventLog = {
+    ...parts.log,
+    reader: async (...args) => {
+      const reader = await parts.log.reader(...args)
+      return {
+        read: (_max, waitMs) => reader.read(1 + Math.floor(random() * 40), waitMs),
+        close: () => reader.close(),
+        get position() {
+          return reader.position
+        },
+      }
+    },
+  }
+  for (let lives = 0; lives < 200; lives++) {
+    // Each life ends with the first failure, as a process would.
+    try {
+      await syncIndex(shaky.catalogue, shaky.objects, 1)
+      const archiver = await open({ ...shaky, log }, `life-${lives}`)
+      while (archiver.archivedEnd < clicks) await archiver.step(0)
+      break
+    } catch (error) {
+      t.regex((error as Error).message, /injected/)
+    }
+  }
+  t.deepEqual(await archivedEnds(parts.catalogue, 1), [clicks])
+  t.deepEqual(await archivedOffsets(parts), decodable)
+  const chain = await readChain(parts.objects, 0, 0)
+  t.is(
+    chain.reduce((sum, m) => sum + m.undecodable, 0),
+    clicks - decodable.length,
+  )
+})
+
+test('two archivers at once: one chain, each offset once', async (t) => {
+  const parts = await setUp(t)
+  const [one, two] = [await open(parts, 'one'), await open(parts, 'two')]
+  for (let i = 0; i < 20; i++) await Promise.all([one.step(0), two.step(0)])
+  t.is(one.archivedEnd, clicks)
+  t.is(two.archivedEnd, clicks)
+  t.deepEqual(await archivedOffsets(parts), decodable)
+})
+
+test('a lost index is made again from the manifests', async (t) => {
+  const parts = await setUp(t)
+  const archiver = await open(parts, 'one')
+  while (archiver.archivedEnd < clicks) await archiver.step(0)
+  const files = () =>
+    parts.catalogue.query('SELECT path, hour, clicks FROM archive_files ORDER BY path')
+  const before = await files()
+  for (const table of ['archive_files', 'archive_manifests', 'archive_hours']) {
+    await parts.catalogue.query(`DELETE FROM ${table}`)
+  }
+  t.deepEqual(await syncIndex(parts.catalogue, parts.objects, 1), [clicks])
+  t.deepEqual(await files(), before)
+})
+
+test('a hole in the chain is told with its offsets', async (t) => {
+  const parts = await setUp(t)
+  await parts.objects.putIfAbsent(
+    manifestPath(0, 0),
+    Buffer.from(JSON.stringify({ partition: 0, first: 0, end: 10, files: [] })),
+  )
+  await parts.objects.putIfAbsent(
+    manifestPath(0, 25),
+    Buffer.from(JSON.stringify({ partition: 0, first: 25, end: 30, files: [] })),
+  )
+  await t.throwsAsync(readChain(parts.objects, 0, 0), {
+    code: 'archive-gap',
+    message: /10 to 24/,
+  } as never)
+  await parts.objects.put(manifestPath(0, 10), Buffer.from('{"half'))
+  await t.throwsAsync(readChain(parts.objects, 0, 0), { message: /not a manifest; restore/ })
+})
