@@ -106,8 +106,13 @@ async function ask(views: MadeViews, { label, query: part, plain }: Question, ti
 const show = (times: readonly number[]) =>
   `p50 ${milliseconds(quantile(times, 0.5))}, p95 ${milliseconds(quantile(times, 0.95))}`
 
+export interface QueryBench {
+  readonly result: BenchResult
+  readonly clicks: number
+}
+
 /** Measures every question. @throws Error where an answer differs from the plain one */
-export async function runQueryBench(options: QueryBenchOptions): Promise<BenchResult> {
+export async function runQueryBench(options: QueryBenchOptions): Promise<QueryBench> {
   const { clicks, hours, times } = options
   const views = await makeViews(hours, Math.ceil(clicks / (2 * hours)))
   try {
@@ -117,10 +122,11 @@ export async function runQueryBench(options: QueryBenchOptions): Promise<BenchRe
       figures[question.label] =
         `${show(merged)}; plain SQL ${show(straight)}; ratio ${ratio(quantile(merged, 0.5), quantile(straight, 0.5))}`
     }
-    return {
+    const result: BenchResult = {
       name: `Queries: ${views.clicks.toLocaleString('en')} made-up clicks, half below the boundary`,
       figures: { ...figures, 'batch view loaded in': milliseconds(views.loadMs) },
     }
+    return { result, clicks: views.clicks }
   } finally {
     await views.close()
   }
@@ -128,5 +134,5 @@ export async function runQueryBench(options: QueryBenchOptions): Promise<BenchRe
 
 if (import.meta.main) {
   const [clicks = 10_000_000, hours = 24, times = 15] = process.argv.slice(2).map(Number)
-  printResult(await runQueryBench({ clicks, hours, times }))
+  printResult((await runQueryBench({ clicks, hours, times })).result)
 }
