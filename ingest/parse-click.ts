@@ -2,6 +2,7 @@
 // refused by name: a misspelt `pubisher_id` would otherwise be billed to nobody, silently.
 import { admitEventTime } from '#core/event-time.ts'
 import { parseEventId } from '#core/identity.ts'
+import { clickJsonFields } from '#schemas/click-json.ts'
 import type { ErrorCode } from '#schemas/errors.ts'
 import { admission, limits } from '#schemas/limits.ts'
 import { canonicalAddress } from './network.ts'
@@ -42,20 +43,7 @@ export interface ParsePolicy {
 /** Nothing was clicked on the web of ads before: an earlier time is a wrong unit. */
 const importTimeMin = Date.UTC(2000, 0, 1)
 
-const fields = [
-  'event_id',
-  'ad_id',
-  'campaign_id',
-  'publisher_id',
-  'impression_id',
-  'user_id',
-  'ip_address',
-  'user_agent',
-  'timestamp_ms',
-  'referrer_url',
-  'additional_params',
-]
-const known: ReadonlySet<string> = new Set(fields)
+const known: ReadonlySet<string> = new Set(clickJsonFields)
 
 export const reject = (reason: ErrorCode, detail: string): Reject => ({
   kind: 'reject',
@@ -89,7 +77,7 @@ function parse(value: unknown, policy: ParsePolicy): ParsedClick {
   const stranger = Object.keys(row).find((name) => !known.has(name))
   if (stranger !== undefined) {
     const shown = JSON.stringify(stranger.slice(0, limits.idCharsMax))
-    throw new Refused('bad-request', `unknown field ${shown}; known: ${fields.join(', ')}`)
+    throw new Refused('bad-request', `unknown field ${shown}; known: ${clickJsonFields.join(', ')}`)
   }
   const ad_id = idOf(row, 'ad_id')
   if (ad_id === '') throw new Refused('bad-request', 'ad_id is missing')

@@ -1,7 +1,7 @@
 // Every setting, with its default. platform/config.ts reads them; docs/SETTINGS.md lists the same
 // (a test compares). An unknown CLICKLEDGER_ name or a malformed value stops the process.
 
-export type SettingType = 'string' | 'int' | 'boolean' | 'duration' | 'bytes' | 'list'
+export type SettingType = 'string' | 'int' | 'boolean' | 'duration' | 'bytes' | 'list' | 'networks'
 
 export interface Setting {
   readonly type: SettingType
@@ -10,6 +10,11 @@ export interface Setting {
   readonly choices?: readonly string[]
   readonly secret?: true
   readonly min?: number
+  readonly max?: number
+  /** Bytes of a text that is not empty, at least. */
+  readonly bytesMin?: number
+  /** The path of a file that must be there, where it is not empty. */
+  readonly isFile?: true
 }
 
 export const settings = {
@@ -19,8 +24,18 @@ export const settings = {
     default: '127.0.0.1',
     doc: 'Address to listen on. Anything but loopback is reachable by others.',
   },
-  CLICKLEDGER_INGEST_PORT: { type: 'int', default: '8080', doc: 'Port of ingest; 0: any free.' },
-  CLICKLEDGER_SERVING_PORT: { type: 'int', default: '8090', doc: 'Port of serving; 0: any free.' },
+  CLICKLEDGER_INGEST_PORT: {
+    type: 'int',
+    default: '8080',
+    max: 65535,
+    doc: 'Port of ingest; 0: any free.',
+  },
+  CLICKLEDGER_SERVING_PORT: {
+    type: 'int',
+    default: '8090',
+    max: 65535,
+    doc: 'Port of serving; 0: any free.',
+  },
   CLICKLEDGER_PUBLIC_INGEST_URL: {
     type: 'string',
     default: '',
@@ -36,6 +51,7 @@ export const settings = {
     type: 'string',
     default: '',
     secret: true,
+    bytesMin: 32,
     doc: 'Master secret for hashes and signatures (32 bytes or more, same on every node); empty: made on first start, kept in the data directory.',
   },
   CLICKLEDGER_SIGNING_KEY_IDS: {
@@ -61,18 +77,19 @@ export const settings = {
     doc: 'Name of this node in the write-ahead log reports; unique among ingest nodes.',
   },
   CLICKLEDGER_TRUSTED_PROXIES: {
-    type: 'list',
+    type: 'networks',
     default: '127.0.0.0/8,::1/128',
     doc: 'Networks whose X-Forwarded-For is believed.',
   },
   CLICKLEDGER_BLOCKED_IPS: {
-    type: 'list',
+    type: 'networks',
     default: '',
     doc: 'Networks (CIDR) whose clicks get the mark blocked-ip.',
   },
   CLICKLEDGER_GEO_DATABASE: {
     type: 'string',
     default: '',
+    isFile: true,
     doc: 'Path of a geography database (.mmdb, DB-IP or MaxMind layout, country or city); empty: the bundled country database.',
   },
   CLICKLEDGER_RATE_LIMIT: {

@@ -1,33 +1,9 @@
 // A click in its JSON form (docs: "A click as JSON"), as files hold it and ingest takes it. Only what
 // the import itself relies on is checked here; ingest checks the rest and answers row by row.
+import type { ClickJson as Wire } from '#schemas/click-json.ts'
 
-export interface ClickJson {
-  event_id?: string
-  ad_id: string
-  campaign_id?: string
-  publisher_id?: string
-  impression_id?: string
-  user_id?: string
-  ip_address?: string
-  user_agent?: string
-  timestamp_ms: number
-  referrer_url?: string
-  additional_params?: Record<string, string>
-}
-
-export type TextField = Exclude<keyof ClickJson, 'timestamp_ms' | 'additional_params'>
-
-export const textFields = [
-  'event_id',
-  'ad_id',
-  'campaign_id',
-  'publisher_id',
-  'impression_id',
-  'user_id',
-  'ip_address',
-  'user_agent',
-  'referrer_url',
-] as const satisfies readonly TextField[]
+/** In a file each click has its time. */
+export type ClickJson = Wire & { timestamp_ms: number }
 
 /** Who owns the ad of a click, where the file says so; for --create-ads. */
 export interface AdOwner {

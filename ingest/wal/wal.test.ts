@@ -5,7 +5,7 @@ import fc from 'fast-check'
 import { until } from '#platform/wait.ts'
 import { samePosition } from './control.ts'
 import { segmentPath } from './files.ts'
-import { lockDirectory } from './lock.ts'
+import { lockDirectory } from '#platform/directory-lock.ts'
 import { readRecords, segmentMagic, writeRecord } from './segment.ts'
 import {
   append,

@@ -7,6 +7,7 @@ import type { ErrorCode } from '#schemas/errors.ts'
 import type { RawClick } from '#schemas/fields.ts'
 import { isAtLeast, type Position, samePosition, type WalControl } from './control.ts'
 import { segmentPath, type WalFile, type WalFiles, walFiles } from './files.ts'
+import { createPace } from './pace.ts'
 import { segmentMagic, writeRecord } from './segment.ts'
 
 /** Called once per click: undefined when it is durable, else why it is not. */
@@ -79,8 +80,6 @@ export function createWalWriter(options: WalWriterOptions): WalWriter {
   let filling = emptyGroup()
   let spare = emptyGroup()
   let writingBytes = 0
-  let committing: Promise<void> | undefined
-  let scheduled = false
   let current: OpenSegment | undefined
   let nextSegment = options.firstSegment
   let durableRecords = 0
@@ -124,30 +123,28 @@ export function createWalWriter(options: WalWriterOptions): WalWriter {
     return undefined
   }
 
-  const commitAll = async (): Promise<void> => {
-    while (filling.bytes > 0) {
-      const group = filling
-      filling = spare
-      writingBytes = group.bytes
-      const start = performance.now()
-      const failure = await commit(group)
-      failing = failure !== undefined
-      if (failing) retryAt = performance.now() + retryAfterMs
-      writingBytes = 0
-      const { acks, bytes } = group
-      const seconds = (performance.now() - start) / 1000
-      spare = { buffer: group.buffer, bytes: 0, acks: [] }
-      onCommit?.({ records: acks.length, bytes, seconds, failure })
-      if (failing) acknowledgeAll(acks, 'wal-failed')
-      else release(acks, control.durable)
-    }
-    committing = undefined
+  const commitGroup = async (): Promise<void> => {
+    const group = filling
+    filling = spare
+    writingBytes = group.bytes
+    const start = performance.now()
+    const failure = await commit(group)
+    const { acks, bytes } = group
+    spare = { buffer: group.buffer, bytes: 0, acks: [] }
+    writingBytes = 0
+    failing = failure !== undefined
+    if (failing) retryAt = performance.now() + retryAfterMs
+    onCommit?.({
+      records: acks.length,
+      bytes,
+      seconds: (performance.now() - start) / 1000,
+      failure,
+    })
+    if (failing) acknowledgeAll(acks, 'wal-failed')
+    else release(acks, control.durable)
   }
 
-  const start = () => {
-    scheduled = false
-    committing ??= commitAll()
-  }
+  const pace = createPace({ waiting: () => filling.acks.length, commit: commitGroup })
 
   return {
     append(key, click, acknowledge) {
@@ -156,10 +153,7 @@ export function createWalWriter(options: WalWriterOptions): WalWriter {
       if (isDrained()) oldestHint = click.received_time
       if (!appendTo(filling, key, click)) return acknowledge('wal-full')
       filling.acks.push(acknowledge)
-      if (committing || scheduled) return
-      // Not at once: the requests that this turn of the event loop brings belong to one group.
-      scheduled = true
-      setImmediate(start)
+      pace.added()
     },
     get durableRecords() {
       return durableRecords
@@ -174,8 +168,7 @@ export function createWalWriter(options: WalWriterOptions): WalWriter {
       return failing
     },
     async close() {
-      start()
-      await committing
+      await pace.finish()
       await current?.file.close().catch(() => {})
       current = undefined
     },
