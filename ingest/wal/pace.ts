@@ -19,16 +19,16 @@ export function createPace({ waiting, commit }: PaceOptions) {
   let startedAt = Number.NEGATIVE_INFINITY
 
   const run = async (): Promise<void> => {
-    clearTimeout(timer)
-    timer = undefined
-    isDue = false
     startedAt = performance.now()
-    if (waiting() > 0) await commit()
+    await commit()
     running = undefined
     if (waiting() > 0) added()
   }
   const start = (): void => {
-    running ??= run()
+    clearTimeout(timer)
+    timer = undefined
+    isDue = false
+    if (!running && waiting() > 0) running = run()
   }
   const added = (): void => {
     if (running || isDue) return

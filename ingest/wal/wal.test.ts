@@ -2,10 +2,10 @@ import { appendFile, readdir, readFile, truncate, writeFile } from 'node:fs/prom
 import { join } from 'node:path'
 import test from 'ava'
 import fc from 'fast-check'
+import { lockDirectory } from '#platform/directory-lock.ts'
 import { until } from '#platform/wait.ts'
 import { samePosition } from './control.ts'
 import { segmentPath } from './files.ts'
-import { lockDirectory } from '#platform/directory-lock.ts'
 import { readRecords, segmentMagic, writeRecord } from './segment.ts'
 import {
   append,

@@ -1,0 +1,142 @@
+// Redirects per second, each on disk before it is answered, beside a bare node:http server that
+// answers 302 and stores nothing. Both run in turns, because the machine's speed changes from one
+// second to the next. The client shares the machine: absolute figures are floors.
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { upsertAds } from '#platform/catalogue/ads.ts'
+import { readSettings, type Settings } from '#platform/config.ts'
+import { openCatalogue, openEventLog } from '#platform/stack.ts'
+import { topics } from '#schemas/topics.ts'
+import { type LoadResult, loadAds, runLoad } from './support/http-load.ts'
+import { type BenchResult, milliseconds, quantile } from './support/report.ts'
+import { type BenchServer, startServer } from './support/servers.ts'
+
+export interface IngestBenchOptions {
+  /** Of measuring, for each server and each kind of load. */
+  readonly seconds: number
+  readonly connections: number
+}
+
+export interface IngestBench {
+  readonly result: BenchResult
+  readonly ratio: number
+  /** Accepted answers minus records in the event log. */
+  readonly lost: number
+}
+
+const rounds = 3
+
+interface Measured {
+  readonly perSecond: number
+  readonly cpuMicroseconds: number
+  readonly loads: readonly LoadResult[]
+}
+
+/** Measures both servers. */
+export async function runIngestBench({
+  seconds,
+  connections,
+}: IngestBenchOptions): Promise<IngestBench> {
+  const dir = await mkdtemp(join(tmpdir(), 'clickledger-bench-'))
+  try {
+    const settings = readSettings({
+      CLICKLEDGER_DATA_DIR: dir,
+      CLICKLEDGER_INGEST_PORT: '0',
+      CLICKLEDGER_RATE_LIMIT: '0',
+      CLICKLEDGER_LOG_LEVEL: 'warn',
+    })
+    await makeAds(settings)
+    const bare = await startServer()
+    const ingest = await startServer(settings)
+    const turn = { connections, seconds: seconds / rounds }
+    const warm = { connections, seconds: Math.min(1, seconds), rate: 0 }
+    const all = [await runLoad({ ...warm, port: ingest.port })]
+    await runLoad({ ...warm, port: bare.port })
+    const full = await inTurns([bare, ingest], { ...turn, rate: 0 })
+    const [bareFull, ingestFull] = full as [Measured, Measured]
+    const half = { connections, seconds, rate: ingestFull.perSecond / 2, port: ingest.port }
+    const atHalf = await runLoad(half)
+    all.push(...ingestFull.loads, atHalf)
+    await bare.close()
+    await ingest.close()
+    const lost = sum(all.map((l) => l.accepted)) - (await recordsIn(settings))
+    return report(bareFull, ingestFull, atHalf, lost, sum(all.map((l) => l.others)))
+  } finally {
+    await rm(dir, { recursive: true, force: true })
+  }
+}
+
+const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0)
+
+async function inTurns(
+  servers: readonly BenchServer[],
+  turn: { connections: number; seconds: number; rate: number },
+): Promise<Measured[]> {
+  const loads: LoadResult[][] = servers.map(() => [])
+  const cpu = servers.map(() => 0)
+  for (let round = 0; round < rounds; round++) {
+    for (const [i, server] of servers.entries()) {
+      const before = await server.cpuSeconds()
+      loads[i]?.push(await runLoad({ ...turn, port: server.port }))
+      cpu[i] = (cpu[i] ?? 0) + (await server.cpuSeconds()) - before
+    }
+  }
+  return loads.map((list, i) => {
+    const answers = sum(list.map((l) => l.answers))
+    return {
+      perSecond: (answers * 1000) / sum(list.map((l) => l.milliseconds)),
+      cpuMicroseconds: ((cpu[i] ?? 0) * 1e6) / answers,
+      loads: list,
+    }
+  })
+}
+
+function report(
+  bare: Measured,
+  ingest: Measured,
+  half: LoadResult,
+  lost: number,
+  others: number,
+): IngestBench {
+  const ratio = ingest.perSecond / bare.perSecond
+  const rate = (m: Measured) =>
+    `${Math.round(m.perSecond).toLocaleString('en')}/s  (${m.cpuMicroseconds.toFixed(1)} us of its thread each)`
+  const latency = (loads: readonly LoadResult[]) => {
+    const all = loads.flatMap((l) => [...l.latencies])
+    return `p50 ${milliseconds(quantile(all, 0.5))}, p99 ${milliseconds(quantile(all, 0.99))}`
+  }
+  const figures = {
+    'bare node:http, 302, stores nothing': rate(bare),
+    'ingest, 302, durable before the answer': rate(ingest),
+    'ratio (floor 0.40x, aim 0.80x)': `${ratio.toFixed(2)}x`,
+    'bare, saturated': latency(bare.loads),
+    'ingest, saturated': latency(ingest.loads),
+    [`ingest at half of that (${Math.round((half.answers * 1000) / half.milliseconds)}/s)`]:
+      latency([half]),
+    'clicks lost (accepted answers - records in the log)': String(lost),
+    'answers other than 302': String(others),
+  }
+  return { result: { name: 'ingest', figures }, ratio, lost }
+}
+
+async function makeAds(settings: Settings): Promise<void> {
+  const catalogue = await openCatalogue(settings)
+  const rows = Array.from({ length: loadAds }, (_, i) => ({
+    line: i,
+    value: {
+      ad_id: `ad-${i}`,
+      advertiser_id: 'adv',
+      target_url: 'https://shop.example/?c={click_id}',
+    },
+  }))
+  await upsertAds(catalogue, Date.now(), rows)
+  await catalogue.close()
+}
+
+async function recordsIn(settings: Settings): Promise<number> {
+  const log = await openEventLog(settings, Date.now)
+  const records = sum(await log.endOffsets(topics.raw.name))
+  await log.close()
+  return records
+}
