@@ -1,8 +1,9 @@
 // Environment -> frozen typed values. All faults are reported at once, unknown names included.
-
+import { statSync } from 'node:fs'
 import { parseDuration } from '#core/duration.ts'
 import { ClickledgerError } from '#schemas/errors.ts'
 import { type Setting, type SettingName, settings } from '#schemas/settings.ts'
+import { isNetwork } from './networks.ts'
 
 interface ValueOf {
   string: string
@@ -12,6 +13,7 @@ interface ValueOf {
   duration: number
   bytes: number
   list: readonly string[]
+  networks: readonly string[]
 }
 
 export type Settings = {
@@ -25,6 +27,12 @@ function parseBytes(text: string): number | undefined {
   return match ? Number(match[1]) * (byteUnits[match[2] ?? 'B'] ?? 1) : undefined
 }
 
+const parseList = (text: string): string[] =>
+  text
+    .split(',')
+    .map((entry) => entry.trim())
+    .filter((entry) => entry !== '')
+
 const parsers: {
   [T in keyof ValueOf]: { parse(text: string): ValueOf[T] | undefined; form: string }
 } = {
@@ -36,13 +44,10 @@ const parsers: {
   },
   duration: { parse: parseDuration, form: 'an ISO 8601 duration such as PT10M' },
   bytes: { parse: parseBytes, form: 'a size such as 64MiB' },
-  list: {
-    parse: (t) =>
-      t
-        .split(',')
-        .map((s) => s.trim())
-        .filter((s) => s !== ''),
-    form: 'a comma-separated list',
+  list: { parse: parseList, form: 'a comma-separated list' },
+  networks: {
+    parse: (t) => (parseList(t).every(isNetwork) ? parseList(t) : undefined),
+    form: 'a comma-separated list of networks such as 10.0.0.0/8',
   },
 }
 
@@ -57,8 +62,20 @@ function readOne(name: string, spec: Setting, text: string): { value?: unknown; 
   if (spec.min !== undefined && typeof value === 'number' && value < spec.min) {
     return { fault: `${name}: ${shown} is below the minimum of ${spec.min}` }
   }
+  if (spec.max !== undefined && typeof value === 'number' && value > spec.max) {
+    return { fault: `${name}: ${shown} is above the maximum of ${spec.max}` }
+  }
+  if (spec.bytesMin !== undefined && text !== '' && Buffer.byteLength(text) < spec.bytesMin) {
+    return { fault: `${name}: ${shown} has fewer than ${spec.bytesMin} bytes` }
+  }
+  if (spec.isFile && text !== '' && !isExistingFile(text)) {
+    return { fault: `${name}: ${shown} is no file` }
+  }
   return { value }
 }
+
+const isExistingFile = (path: string): boolean =>
+  statSync(path, { throwIfNoEntry: false })?.isFile() ?? false
 
 /**
  * Reads the settings from an environment.

@@ -1,7 +1,7 @@
 // Calls between threads: a table of async functions on one side, a proxy on the other. Errors keep
 // their code. Arguments and results must be cloneable.
 import type { MessagePort, Worker } from 'node:worker_threads'
-import { ClickledgerError, type ErrorCode } from '#schemas/errors.ts'
+import { ClickledgerError, type ErrorCode, errors } from '#schemas/errors.ts'
 
 interface Call {
   readonly id: number
@@ -31,6 +31,13 @@ export function serveCalls(port: MessagePort, methods: Methods): void {
   })
 }
 
+/** An error that ended a thread lost its class on the way, but not its code. */
+export function revived(error: Error & { readonly code?: unknown }): Error {
+  const { code, message, cause } = error
+  if (typeof code !== 'string' || !Object.hasOwn(errors, code)) return error
+  return new ClickledgerError(code as ErrorCode, message, cause)
+}
+
 /** A proxy whose methods run in the worker; calls fail with `unavailable` once the worker is gone. */
 export function callWorker<T extends object>(worker: Worker): T {
   const waiting = new Map<number, { resolve(v: unknown): void; reject(e: Error): void }>()
@@ -50,9 +57,11 @@ export function callWorker<T extends object>(worker: Worker): T {
     for (const call of waiting.values()) call.reject(gone)
     waiting.clear()
   }
-  worker.on('error', (error) =>
-    end(new ClickledgerError('unavailable', 'the thread failed', error)),
-  )
+  worker.on('error', (error) => {
+    const known = revived(error)
+    const isKnown = known instanceof ClickledgerError
+    end(isKnown ? known : new ClickledgerError('unavailable', 'the thread failed', error))
+  })
   worker.on('exit', () => end(new ClickledgerError('unavailable', 'the thread has ended')))
   const methods = new Map<string, (...args: unknown[]) => Promise<unknown>>()
   const methodOf =

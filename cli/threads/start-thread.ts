@@ -3,6 +3,7 @@ import { Worker } from 'node:worker_threads'
 import type { SharedClock } from '#platform/clock.ts'
 import type { Settings } from '#platform/config.ts'
 import type { RunningLayer } from '#platform/layer.ts'
+import { revived } from '#platform/thread-calls.ts'
 import type { FromThread, LayerThreadData, ToThread } from './layer-thread.ts'
 import type { ThreadLayer } from './thread-layers.ts'
 
@@ -30,7 +31,7 @@ export async function startThread(
     done.reject(error)
     closed.resolve()
   }
-  worker.on('error', fail)
+  worker.on('error', (error) => fail(revived(error)))
   worker.on('exit', (code) => {
     if (code === 0) {
       done.resolve()

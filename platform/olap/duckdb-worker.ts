@@ -8,6 +8,7 @@ import type { ReportQuery, ReportRow } from '#core/report-query.ts'
 import { isDimension } from '#schemas/dimensions.ts'
 import { ClickledgerError } from '#schemas/errors.ts'
 import { attachClock } from '../clock.ts'
+import { lockDirectory } from '../directory-lock.ts'
 import { dataPaths, openEventLog, openObjectStore } from '../stack.ts'
 import { serveCalls } from '../thread-calls.ts'
 import type { DuckDbWorkerData } from './duckdb.ts'
@@ -30,6 +31,7 @@ const { settings, clock: sharedClock } = workerData as DuckDbWorkerData
 const clock = attachClock(sharedClock)
 const dir = dataPaths(settings).olap
 const scratch = join(dir, 'scratch')
+const unlock = lockDirectory(dir) // before anything of another process is touched
 await rm(scratch, { recursive: true, force: true })
 await mkdir(scratch, { recursive: true })
 
@@ -143,6 +145,7 @@ const store: OlapStore = {
     db.closeSync()
     await log.close()
     await objects.close()
+    unlock()
   },
 }
 
