@@ -3,7 +3,13 @@
 
 import { aggregateGroupSql, aggregateSelectSql } from '#core/minute-aggregates.ts'
 import type { RuleSet } from '#core/rules/rule-set.ts'
-import { compileRuleSet, copyRank, type TimeRange, verdictColumns } from '#core/rules/set-based.ts'
+import {
+  compileRuleSetInSlices,
+  copyRank,
+  type Slice,
+  type TimeRange,
+  verdictColumns,
+} from '#core/rules/set-based.ts'
 import { hourMs } from '#schemas/paths.ts'
 
 export interface LocalHour {
@@ -28,9 +34,19 @@ export function clicksSql(hours: readonly LocalHour[]): string {
   return hours.map(hourSql).join('\nUNION ALL\n')
 }
 
-/** Table `verdicts`: a row for each click of the range that is a copy or caught by a rule. */
-export function verdictsTableSql(ruleSet: RuleSet, range: TimeRange): string {
-  return `CREATE OR REPLACE TEMP TABLE verdicts AS ${compileRuleSet(ruleSet, range)}`
+/** Share number `index` of `count` of all keys. */
+function sliceOf(index: number, count: number): Slice {
+  return (key) => (count === 1 ? undefined : `hash(${key.join(', ')}) % ${count} = ${index}`)
+}
+
+/**
+ * Statements that make the table `verdicts`: a row for each click of the range that is a copy or
+ * caught by a rule.
+ * @param slices - how many shares of the keys are judged one after the other
+ */
+export function verdictsSql(ruleSet: RuleSet, range: TimeRange, slices: number): string[] {
+  const list = Array.from({ length: slices }, (_, index) => sliceOf(index, slices))
+  return compileRuleSetInSlices(ruleSet, range, list)
 }
 
 /** One part of an hour: aggregation holds its groups in memory, so big hours are cut by minutes. */

@@ -15,11 +15,13 @@ import {
   hourParts,
   hourVerdictsSql,
   type LocalHour,
-  verdictsTableSql,
+  verdictsSql,
 } from './stage-sql.ts'
 
 /** Clicks aggregated in one go: bounds the memory of the member lists, which cannot spill. */
 const partClicksMax = 4_000_000
+/** Memory that judging needs for each click of a slice: the keys of one rule, in hash tables. */
+const judgingBytesPerClick = 256
 
 export interface StageInput {
   readonly runId: string
@@ -112,7 +114,12 @@ export async function stageTask(input: StageInput): Promise<StagedHour[]> {
       await connection.run(`CREATE TEMP VIEW clicks AS ${clicksSql(hours)}`)
       const start = task.hours[0]?.hour ?? 0
       const end = (task.hours[task.hours.length - 1]?.hour ?? 0) + hourMs
-      await connection.run(verdictsTableSql(ruleSet, { start, end }))
+      const clicks = task.hours.reduce((sum, hour) => sum + hour.clicks, 0)
+      const slices = Math.max(
+        1,
+        Math.ceil((clicks * judgingBytesPerClick) / settings.CLICKLEDGER_REBUILD_MEMORY),
+      )
+      for (const sql of verdictsSql(ruleSet, { start, end }, slices)) await connection.run(sql)
     }
     for (const { hour, clicks } of task.hours) {
       const local = own.find((candidate) => candidate.hour === hour)

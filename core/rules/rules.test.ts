@@ -9,7 +9,13 @@ import { type ArchivedClick, archivedFields } from '#schemas/fields.ts'
 import { clickWith, randomClicks, randomRuleSet, seed } from '../../tests/support/random-clicks.ts'
 import { compareClicks, judgeNaively } from './naive.ts'
 import { defaultRuleSet, lookBackMs, type RuleSet, type Verdict, validVerdict } from './rule-set.ts'
-import { compileRuleSet, copyRank, type TimeRange } from './set-based.ts'
+import {
+  compileRuleSet,
+  compileRuleSetInSlices,
+  copyRank,
+  type Slice,
+  type TimeRange,
+} from './set-based.ts'
 import { createStreamingJudge } from './streaming.ts'
 
 const unlimited = { historyMs: Number.MAX_SAFE_INTEGER, timesMax: 1e6 }
@@ -26,6 +32,7 @@ async function judgeInSql(
   ruleSet: RuleSet,
   clicks: readonly ArchivedClick[],
   ranges: readonly TimeRange[],
+  slices: readonly Slice[] = [],
 ): Promise<(Verdict | undefined)[]> {
   const db = await DuckDBInstance.create(':memory:', { threads: '1' })
   const connection = await db.connect()
@@ -48,7 +55,12 @@ async function judgeInSql(
       await connection.run(
         `CREATE OR REPLACE VIEW clicks AS SELECT * FROM archive WHERE event_time > ${range.start - lookBackMs(ruleSet)} AND event_time < ${range.end}`,
       )
-      const found = await connection.runAndReadAll(compileRuleSet(ruleSet, range))
+      await connection.run('DROP TABLE IF EXISTS verdicts')
+      const statements = compileRuleSetInSlices(ruleSet, range, slices)
+      if (slices.length > 0) for (const sql of statements) await connection.run(sql)
+      const found = await connection.runAndReadAll(
+        slices.length > 0 ? 'FROM verdicts' : compileRuleSet(ruleSet, range),
+      )
       for (const [partition, offset, rank] of found.getRows()) {
         ranks.set(`${partition}:${offset}`, Number(rank))
       }
@@ -92,6 +104,28 @@ test('set-based equals naive on any input, whole and hour by hour', async (t) =>
       },
     ),
     { seed, numRuns: 60 },
+  )
+})
+
+test('judged one slice of the keys after the other, it is the same', async (t) => {
+  const clicks = randomClicks({ spanMs: 400, ids: 60, max: 80 })
+  await fc.assert(
+    fc.asyncProperty(
+      clicks,
+      randomRuleSet(300),
+      fc.integer({ min: 1, max: 4 }),
+      async (some, ruleSet, count) => {
+        const slices = Array.from(
+          { length: count },
+          (_, i): Slice =>
+            (key) =>
+              `hash(${key.join(', ')}) % ${count} = ${i}`,
+        )
+        const pieces = [0, 100, 200, 300].map((start) => ({ start, end: start + 100 }))
+        t.deepEqual(await judgeInSql(ruleSet, some, pieces, slices), judgeNaively(ruleSet, some))
+      },
+    ),
+    { seed, numRuns: 40 },
   )
 })
 

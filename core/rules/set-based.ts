@@ -19,10 +19,19 @@ export interface TimeRange {
   readonly end: number
 }
 
+/**
+ * A share of all keys, to bound memory: SQL that is true for some values of these columns, or
+ * undefined for all. Every row of a key is in the same share.
+ */
+export type Slice = (key: readonly string[]) => string | undefined
+
+const everyKey: Slice = () => undefined
+
 /** `verdict_rank` of a copy; the rules follow as 1, 2, .. in their order. */
 export const copyRank = 0
 
-const all = (terms: readonly string[]) => terms.join(' AND ')
+const all = (terms: readonly (string | undefined)[]) =>
+  terms.filter((term) => term !== undefined).join(' AND ')
 const equal = (left: string, right: string, names: readonly string[]) =>
   all(names.map((name) => `${left}.${name} = ${right}.${name}`))
 const within = (from: number, end: number) => `event_time > ${from} AND event_time < ${end}`
@@ -45,18 +54,19 @@ function scopeColumns(rule: RepeatRule): string[] {
 }
 
 /** Unmarked clicks whose key occurs more than `after` times: all that the rule can ever catch or count. */
-function scopeSql(ruleSet: RuleSet, rule: RepeatRule, range: TimeRange): string {
+function scopeSql(ruleSet: RuleSet, rule: RepeatRule, range: TimeRange, slice: Slice): string {
   const key = keyColumns(rule)
   const keyList = key.join(', ')
   const looked = all([
     within(range.start - rule.windowMs, range.end),
+    slice(key),
     ...present(rule),
     `NOT (${isMarked(ruleSet)})`,
   ])
   const clicks = `(SELECT ${scopeColumns(rule).join(', ')} FROM clicks WHERE ${looked})`
   // With a window wider than the range, most keys of the look-back never occur in the range.
   const isWide = rule.windowMs > range.end - range.start
-  const keysInRange = `(SELECT ${keyList} FROM clicks WHERE ${all([inRange(range), ...present(rule)])})`
+  const keysInRange = `(SELECT ${keyList} FROM clicks WHERE ${all([inRange(range), slice(key), ...present(rule)])})`
   const narrowed = isWide
     ? `${clicks} n SEMI JOIN ${keysInRange} r ON ${equal('n', 'r', key)}`
     : `${clicks} n`
@@ -68,13 +78,18 @@ function scopeSql(ruleSet: RuleSet, rule: RepeatRule, range: TimeRange): string 
 }
 
 /** Positions of copies, among the clicks of the range and all that a rule's scope looks back at. */
-function copiesSql(ruleSet: RuleSet, scopes: readonly string[], range: TimeRange): string {
+function copiesSql(
+  ruleSet: RuleSet,
+  scopes: readonly string[],
+  range: TimeRange,
+  slice: Slice,
+): string {
   const key = keyColumns(identityRule)
   const keyList = key.join(', ')
   const from = range.start - lookBackMs(ruleSet)
-  const ids = `(SELECT raw_partition, raw_offset, event_time, ${keyList} FROM clicks WHERE ${within(from, range.end)})`
+  const ids = `(SELECT raw_partition, raw_offset, event_time, ${keyList} FROM clicks WHERE ${all([within(from, range.end), slice(key)])})`
   const watched = [
-    `SELECT ${keyList} FROM clicks WHERE ${inRange(range)}`,
+    `SELECT ${keyList} FROM clicks WHERE ${all([inRange(range), slice(key)])}`,
     ...scopes.map((name) => `SELECT ${keyList} FROM ${name} WHERE event_time < ${range.start}`),
   ].join(' UNION ALL ')
   const isWide = range.start - from > range.end - range.start
@@ -92,13 +107,15 @@ function copiesSql(ruleSet: RuleSet, scopes: readonly string[], range: TimeRange
 }
 
 /** Clicks of the range that a repeat rule catches: the n-th previous click of the key is inside the window. */
-function hitsSql(rule: RepeatRule, rank: number, scope: string, range: TimeRange): string {
+function hitsSql({ rule, rank, scope }: RankedRepeat, range: TimeRange, slice: Slice): string {
   const key = keyColumns(rule)
+  const sliced = slice(key)
+  const rows = sliced ? `(SELECT * FROM ${scope} WHERE ${sliced})` : scope
   return `SELECT raw_partition, raw_offset, ${rank} AS verdict_rank FROM (
     SELECT s.raw_partition, s.raw_offset, s.event_time,
       LAG(s.event_time, ${rule.after}) OVER (PARTITION BY ${key.map((name) => `s.${name}`).join(', ')}
         ORDER BY s.event_time, s.event_id) AS prior
-    FROM ${scope} s ANTI JOIN copies x
+    FROM ${rows} s ANTI JOIN copies x
       ON s.raw_partition = x.raw_partition AND s.raw_offset = x.raw_offset
   ) lagged WHERE event_time >= ${range.start} AND prior > event_time - ${rule.windowMs}`
 }
@@ -112,6 +129,47 @@ function marksSql(ruleSet: RuleSet, range: TimeRange): string | undefined {
     FROM clicks WHERE ${inRange(range)} AND ${isMarked(ruleSet)}`
 }
 
+interface RankedRepeat {
+  readonly rule: RepeatRule
+  readonly rank: number
+  /** Name of its scope. */
+  readonly scope: string
+}
+
+const rankedRepeats = (ruleSet: RuleSet): RankedRepeat[] =>
+  ruleSet.rules.flatMap((rule, i) =>
+    isRepeat(rule) ? [{ rule, rank: i + 1, scope: `scope_${i + 1}` }] : [],
+  )
+
+/** The parts of a compiled rule set in the order of their needs: scopes, copies, then what was found. */
+function partsOf(ruleSet: RuleSet, range: TimeRange, slice: Slice) {
+  const repeats = rankedRepeats(ruleSet)
+  const names = repeats.map(({ scope }) => scope)
+  return {
+    tables: [
+      ...repeats.map(({ rule, scope }) => ({
+        name: scope,
+        sql: scopeSql(ruleSet, rule, range, slice),
+      })),
+      { name: 'copies', sql: copiesSql(ruleSet, names, range, slice) },
+    ],
+    hits: repeats.map((repeat) => hitsSql(repeat, range, slice)),
+  }
+}
+
+/** What is found without looking at keys. */
+function foundAtOnce(ruleSet: RuleSet, range: TimeRange): string[] {
+  const marked = marksSql(ruleSet, range)
+  return [
+    `SELECT raw_partition, raw_offset, ${copyRank} AS verdict_rank FROM copies WHERE event_time >= ${range.start}`,
+    ...(marked ? [marked] : []),
+  ]
+}
+
+const firstRank = (found: string) =>
+  `SELECT raw_partition, raw_offset, min(verdict_rank) AS verdict_rank
+FROM ${found} found GROUP BY raw_partition, raw_offset`
+
 /**
  * Compiles a rule set to SQL over a relation `clicks` that holds the archive's columns for at
  * least [start - lookBackMs, end).
@@ -120,26 +178,42 @@ function marksSql(ruleSet: RuleSet, range: TimeRange): string | undefined {
  *   the range that is a copy (rank 0) or caught by rule number `rank` (from 1); no row means valid.
  */
 export function compileRuleSet(ruleSet: RuleSet, range: TimeRange): string {
-  const repeats = ruleSet.rules.flatMap((rule, i) =>
-    isRepeat(rule) ? [{ rule, rank: i + 1, scope: `scope_${i + 1}` }] : [],
-  )
-  const ctes = [
-    ...repeats.map(({ rule, scope }) => `${scope} AS (${scopeSql(ruleSet, rule, range)})`),
-    `copies AS (${copiesSql(
-      ruleSet,
-      repeats.map(({ scope }) => scope),
-      range,
-    )})`,
-  ]
-  const marked = marksSql(ruleSet, range)
-  const found = [
-    `SELECT raw_partition, raw_offset, ${copyRank} AS verdict_rank FROM copies WHERE event_time >= ${range.start}`,
-    ...(marked ? [marked] : []),
-    ...repeats.map(({ rule, rank, scope }) => hitsSql(rule, rank, scope, range)),
-  ]
+  const { tables, hits } = partsOf(ruleSet, range, everyKey)
+  const ctes = tables.map(({ name, sql }) => `${name} AS (${sql})`)
+  const found = [...foundAtOnce(ruleSet, range), ...hits]
   return `WITH ${ctes.join(',\n')}
-SELECT raw_partition, raw_offset, min(verdict_rank) AS verdict_rank
-FROM (${found.join('\nUNION ALL\n')}) found GROUP BY raw_partition, raw_offset`
+${firstRank(`(${found.join('\nUNION ALL\n')})`)}`
+}
+
+/**
+ * The same as statements that each look at one slice of the keys, for engines that should not hold
+ * all of them at once. They leave a temporary table `verdicts` with the rows of `compileRuleSet`.
+ * @param slices - each key is in exactly one; at least one slice
+ */
+export function compileRuleSetInSlices(
+  ruleSet: RuleSet,
+  range: TimeRange,
+  slices: readonly Slice[],
+): string[] {
+  const parts = slices.map((slice) => partsOf(ruleSet, range, slice))
+  const names = parts[0]?.tables.map(({ name }) => name) ?? []
+  // A table is complete before the next one is begun: copies look at all of every scope.
+  const filled = (name: string, queries: readonly string[]) =>
+    queries.map((sql, i) =>
+      i === 0 ? `CREATE TEMPORARY TABLE ${name} AS ${sql}` : `INSERT INTO ${name} ${sql}`,
+    )
+  const found = [...foundAtOnce(ruleSet, range), ...parts.flatMap(({ hits }) => hits)]
+  return [
+    ...names.flatMap((name, i) =>
+      filled(
+        name,
+        parts.map(({ tables }) => tables[i]?.sql ?? ''),
+      ),
+    ),
+    ...filled('found', found),
+    `CREATE TEMPORARY TABLE verdicts AS ${firstRank('found')}`,
+    ...[...names, 'found'].map((name) => `DROP TABLE ${name}`),
+  ]
 }
 
 /** SQL expressions that turn a `verdict_rank` column (null: valid) into status and rule id. */
