@@ -46,6 +46,10 @@ export function encodeRawClickInto(click: RawClick, into: Buffer, at: number): n
 
 export type Decoded = { kind: 'click'; click: RawClick } | { kind: 'reject'; reason: string }
 
+/** Years of four digits: object paths have no more, and a Date does not reach as far as a long. */
+const timeEnd = Date.UTC(10_000, 0, 1)
+const isTime = (time: number): boolean => time >= 0 && time < timeEnd
+
 /** Decodes a record of clicks.raw. Bad bytes are a value, never an exception. */
 export function decodeRawClick(bytes: Uint8Array): Decoded {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
@@ -57,8 +61,9 @@ export function decodeRawClick(bytes: Uint8Array): Decoded {
   if (!read) return { kind: 'reject', reason: `unknown schema id ${id}` }
   try {
     const click = read(buffer.subarray(headerBytes))
-    if (click.event_id === '' || !Number.isSafeInteger(click.event_time)) {
-      return { kind: 'reject', reason: 'a click without event_id or event_time' }
+    if (click.event_id === '') return { kind: 'reject', reason: 'a click without event_id' }
+    if (!isTime(click.event_time) || !isTime(click.received_time)) {
+      return { kind: 'reject', reason: 'event_time or received_time is not of the years 1970-9999' }
     }
     return { kind: 'click', click }
   } catch (error) {
