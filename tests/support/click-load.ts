@@ -190,6 +190,12 @@ export function startLoad(options: LoadOptions): Load {
     }
   }
 
+  let stopped: Promise<void> | undefined
+  const stop = async () => {
+    stopping.abort()
+    await running
+    await agent.close()
+  }
   const running = Promise.all(Array.from({ length: clients }, client))
   return {
     ledger,
@@ -199,10 +205,9 @@ export function startLoad(options: LoadOptions): Load {
     set target(url) {
       target = url
     },
-    async stop() {
-      stopping.abort()
-      await running
-      await agent.close()
+    stop() {
+      stopped ??= stop()
+      return stopped
     },
   }
 }
