@@ -9,7 +9,7 @@ import { readSettings, type Settings } from '#platform/config.ts'
 import { openCatalogue, openEventLog } from '#platform/stack.ts'
 import { topics } from '#schemas/topics.ts'
 import { type LoadResult, loadAds, runLoad } from './support/http-load.ts'
-import { type BenchResult, milliseconds, quantile } from './support/report.ts'
+import { type BenchResult, milliseconds, printResult, quantile } from './support/report.ts'
 import { type BenchServer, startServer } from './support/servers.ts'
 
 export interface IngestBenchOptions {
@@ -139,4 +139,11 @@ async function recordsIn(settings: Settings): Promise<number> {
   const records = sum(await log.endOffsets(topics.raw.name))
   await log.close()
   return records
+}
+
+if (import.meta.main) {
+  const [seconds = 9, connections = 128] = process.argv.slice(2).map(Number)
+  const { result, lost } = await runIngestBench({ seconds, connections })
+  printResult(result)
+  if (lost !== 0) process.exitCode = 1
 }

@@ -26,7 +26,8 @@ export interface ClickOutcome {
 
 export type Answers = ReturnType<typeof createAnswers>
 
-export function createAnswers(counters: Counters) {
+/** @param onFault - an answer that could not be written: told to the operator */
+export function createAnswers(counters: Counters, onFault: (error: unknown) => void) {
   const { answers } = counters
   const count = (status: number) => answers.set(status, (answers.get(status) ?? 0) + 1)
 
@@ -36,12 +37,18 @@ export function createAnswers(counters: Counters) {
     headers: readonly string[],
     body?: string | Uint8Array,
   ): void => {
-    count(status)
     // A client that has gone away took its socket along; nothing can be said to it.
     if (response.destroyed || response.headersSent) return
     const length = body === undefined ? 0 : Buffer.byteLength(body)
-    response.writeHead(status, [...headers, 'content-length', String(length), ...common])
-    response.end(body)
+    try {
+      response.writeHead(status, [...headers, 'content-length', String(length), ...common])
+      response.end(body)
+      count(status)
+    } catch (error) {
+      // Answers of one group follow each other: one that fails must not take the others along.
+      onFault(error)
+      response.destroy()
+    }
   }
 
   const text = (response: ServerResponse, status: number, type: string, body: string): void =>

@@ -19,6 +19,8 @@ export interface ClickInput {
   /** A UUID in lower case; empty: one is made. */
   readonly event_id: string
   readonly event_time: number
+  /** Of a clock that never goes back: the order of the write-ahead log is the order of these. */
+  readonly received_time: number
   readonly publisher_id: string
   readonly impression_id: string
   /** Personal: only its hash is kept, and only where `mayIdentify`. */
@@ -38,8 +40,6 @@ export interface FactsOptions {
   readonly agentOf: (userAgent: string) => Agent
   readonly userKey: Uint8Array
   readonly node: string
-  /** Never goes back: the order of received times is the order of the write-ahead log. */
-  now(): number
 }
 
 const customDimensions: readonly string[] = dimensions
@@ -49,7 +49,7 @@ const customDimensions: readonly string[] = dimensions
 export type StampFacts = (input: ClickInput) => RawClick
 
 export function createFactStamper(options: FactsOptions): StampFacts {
-  const { addressFacts, agentOf, userKey, node, now } = options
+  const { addressFacts, agentOf, userKey, node } = options
   const newEventId = createEventIds()
   return (input) => {
     const address = input.address === '' ? noAddress : addressFacts(input.address)
@@ -59,7 +59,7 @@ export function createFactStamper(options: FactsOptions): StampFacts {
     const click = {
       event_id: input.event_id === '' ? newEventId(input.event_time) : input.event_id,
       event_time: input.event_time,
-      received_time: now(),
+      received_time: input.received_time,
       advertiser_id: input.ad.advertiser_id,
       campaign_id: input.ad.campaign_id,
       ad_id: input.ad.ad_id,

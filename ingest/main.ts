@@ -43,9 +43,10 @@ export async function runIngest({ settings, clock, logger }: LayerContext): Prom
   const wal = opening.adopt(await openWal({ settings, clock, logger, onCommit }), (w) => w.close())
   registerWal(registry, wal)
 
+  const onFault = (error: unknown) => logger.error({ err: error }, 'a request failed')
   let url = ''
   let isClosing = false
-  const answers = createAnswers(counters)
+  const answers = createAnswers(counters, onFault)
   const ads = createAdDirectory(catalogue)
   const allow = createRateLimiter(settings.CLICKLEDGER_RATE_LIMIT)
   const stamp = createFactStamper({
@@ -53,7 +54,6 @@ export async function runIngest({ settings, clock, logger }: LayerContext): Prom
     agentOf: createAgentParser(),
     userKey: secrets.userKey,
     node: settings.CLICKLEDGER_NODE_ID,
-    now,
   })
   const shared = { ads, stamp, append: wal.append, answers, counters, keys: secrets, now }
   const clicks = createClickRoutes(shared)
@@ -87,7 +87,7 @@ export async function runIngest({ settings, clock, logger }: LayerContext): Prom
     answers,
     clientOf: createClientAddresses(trusted),
     allow,
-    onFault: (error) => logger.error({ err: error }, 'a request failed'),
+    onFault,
   })
   await listen(server, settings.CLICKLEDGER_INGEST_PORT, settings.CLICKLEDGER_HOST)
   url = urlOf(server.address() as AddressInfo)

@@ -36,13 +36,15 @@ export function createClickRoutes(options: ClickRouteOptions) {
     source: Source,
     signature: SignatureState,
     target: CompiledTarget | undefined,
+    at: number,
   ): void => {
     const { headers, response } = visit
     const click = stamp({
       ad,
       source,
       event_id: '',
-      event_time: now(),
+      event_time: at,
+      received_time: at,
       publisher_id: query.publisher_id,
       impression_id: query.impression_id,
       user_id: query.user_id,
@@ -58,7 +60,7 @@ export function createClickRoutes(options: ClickRouteOptions) {
       const outcome = { eventId: click.event_id, isAccepted: failure === undefined }
       if (outcome.isAccepted) counters.accepted[source]++
       else counters.notAccepted[source]++
-      if (target) answers.redirect(response, fillTarget(target, macroValues(click, now())), outcome)
+      if (target) answers.redirect(response, fillTarget(target, macroValues(click)), outcome)
       else answers.pixel(response, outcome)
     })
   }
@@ -67,22 +69,24 @@ export function createClickRoutes(options: ClickRouteOptions) {
     if (!ad) return answers.problem(visit.response, 'unknown-ad')
     if (!ad.target) return answers.problem(visit.response, 'bad-target')
     const query = parseClickQuery(visit.url, visit.queryAt)
-    record(visit, ad, query, 'redirect', verifyClick(keys, ad.ad_id, query, '', now()), ad.target)
+    const at = now()
+    const signature = verifyClick(keys, ad.ad_id, query, '', at)
+    record(visit, ad, query, 'redirect', signature, ad.target, at)
   }
 
   const trackFor = (visit: Visit, query: ClickQuery, ad: Ad | undefined) => {
     if (!ad) return answers.problem(visit.response, 'unknown-ad')
     const { redirect_url } = query
+    const at = now()
     const isOwnTarget = redirect_url !== '' && redirect_url === ad.target?.text
-    let signature = verifyClick(keys, ad.ad_id, query, redirect_url, now())
+    let signature = verifyClick(keys, ad.ad_id, query, redirect_url, at)
     // A signature for the ad alone vouches for the ad's own target too.
-    if (signature === 'bad' && isOwnTarget)
-      signature = verifyClick(keys, ad.ad_id, query, '', now())
-    if (redirect_url === '') return record(visit, ad, query, 'pixel', signature, undefined)
+    if (signature === 'bad' && isOwnTarget) signature = verifyClick(keys, ad.ad_id, query, '', at)
+    if (redirect_url === '') return record(visit, ad, query, 'pixel', signature, undefined, at)
     const isVouchedFor = signature === 'valid' || signature === 'expired'
     const target = isOwnTarget ? ad.target : isVouchedFor ? allowedTarget(redirect_url) : undefined
     if (!target) return answers.problem(visit.response, 'bad-target')
-    record(visit, ad, query, 'pixel', signature, target)
+    record(visit, ad, query, 'pixel', signature, target, at)
   }
 
   return {
@@ -109,13 +113,13 @@ function signatureMark(state: SignatureState, signedOnly: boolean): Mark | undef
   return state === 'unsigned' && signedOnly ? 'bad-signature' : undefined
 }
 
-function macroValues(click: RawClick, now: number) {
+function macroValues(click: RawClick) {
   return {
     click_id: click.event_id,
     impression_id: click.impression_id,
     ad_id: click.ad_id,
     campaign_id: click.campaign_id,
     publisher_id: click.publisher_id,
-    cachebuster: String(now),
+    cachebuster: String(click.received_time),
   }
 }

@@ -101,12 +101,13 @@ export function createTrackEvents(options: TrackEventsOptions) {
         if (--open === 0) resolve(results)
       }
       const consent = consentOf(visit)
+      const at = now()
       for (const [i, item] of items.entries()) {
         if ('kind' in item) {
           settle(i, { accepted: false, reason: item.reason, detail: item.detail })
           continue
         }
-        const raw = stampPosted(options, visit, sender, item, consent)
+        const raw = stampPosted(options.stamp, visit, sender, item, consent, at)
         append(partitionKey(raw.ad_id, raw.ip_hash), raw, (failure) => {
           if (failure === undefined) counters.accepted[sender.source]++
           else counters.notAccepted[sender.source]++
@@ -167,11 +168,12 @@ interface Consent {
 const consentOf = (visit: Visit): Consent => parseClickQuery(visit.url, visit.queryAt)
 
 function stampPosted(
-  { stamp, now }: TrackEventsOptions,
+  stamp: StampFacts,
   { client, headers }: Visit,
   { isTrusted, source }: Sender,
   { click, ad }: Checked,
   consent: Consent,
+  at: number,
 ): RawClick {
   const params = click.additional_params
   const gdpr = params?.gdpr ?? consent.gdpr
@@ -180,7 +182,8 @@ function stampPosted(
     ad,
     source,
     event_id: click.event_id,
-    event_time: click.event_time ?? now(),
+    event_time: click.event_time ?? at,
+    received_time: at,
     publisher_id: click.publisher_id,
     impression_id: click.impression_id,
     user_id: click.user_id,
