@@ -15,10 +15,12 @@ const isCurrent =
 if (!isCurrent) {
   console.error('clickledger: installing packages (once; about a minute) ...')
   const windows = process.platform === 'win32'
-  const args = ['ci', '--no-audit', '--no-fund', '--loglevel=error']
+  // Not `npm ci`: the lock file pins every package, but names native builds of the linter only for
+  // platforms whose registry mirrors have them, and `ci` refuses a lock file without all of them.
+  const args = ['install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error']
   const done = spawnSync('npm', args, { cwd: root, stdio: ['ignore', 2, 2], shell: windows })
   if (done.status !== 0) {
-    console.error('clickledger: npm ci failed; see above. Is the npm registry reachable?')
+    console.error('clickledger: npm install failed; see above. Is the npm registry reachable?')
     process.exit(1)
   }
 }
