@@ -25,6 +25,11 @@ export interface Spool {
 /** Starts a spool at offset `first`. */
 export function openSpool(path: string, first: number): Spool {
   const stream = createWriteStream(path)
+  // A full disk fails the stream between two calls: without a listener it would end the thread.
+  let failure: Error | undefined
+  stream.on('error', (error) => {
+    failure = error
+  })
   const hours = new Set<number>()
   let end = first
   let clicks = 0
@@ -43,6 +48,7 @@ export function openSpool(path: string, first: number): Spool {
     hours,
     path,
     async add(records) {
+      if (failure) throw failure
       let text = ''
       for (const { partition, offset, value } of records) {
         const decoded = decodeRawClick(value)
@@ -59,6 +65,7 @@ export function openSpool(path: string, first: number): Spool {
       if (text !== '' && !stream.write(text)) await once(stream, 'drain')
     },
     async finish() {
+      if (failure) throw failure
       stream.end()
       await finished(stream)
     },

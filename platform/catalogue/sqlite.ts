@@ -80,7 +80,8 @@ async function connect(path: string): Promise<Catalogue> {
           db.exec('COMMIT')
           return result
         } catch (error) {
-          db.exec('ROLLBACK')
+          // On a full disk SQLite has rolled back by itself; a second time would hide the cause.
+          if (db.isTransaction) db.exec('ROLLBACK')
           throw error
         }
       }),

@@ -2,6 +2,7 @@
 // offsets of a round are one transaction. A newer member raises the group's epoch, and the older
 // one's next commit is refused (fenced).
 import { ClickledgerError } from '#schemas/errors.ts'
+import { isDiskFull } from '../disk-full.ts'
 import { backoffMs, pause } from '../wait.ts'
 import type {
   LogReader,
@@ -16,7 +17,7 @@ import type { SqliteStore } from './sqlite-store.ts'
 /** Between rounds that leave nothing waiting: each round with records is a synced transaction. */
 const betweenMs = 10
 const busyRecords = 500
-/** Failures in a row after which the processor gives up. */
+/** Failures in a row after which the processor gives up; a full disk is waited for. */
 const attemptsMax = 8
 
 interface Assigned {
@@ -84,7 +85,7 @@ export function startProcessor({ spec, input, outputs, reader }: ProcessorParts)
         }
       } catch (error) {
         if (error instanceof ClickledgerError && error.code === 'fenced') throw error
-        if (++failures >= attemptsMax) throw error
+        if (++failures >= attemptsMax && !isDiskFull(error)) throw error
         await pause(backoffMs(failures), stopping.signal)
       }
     }

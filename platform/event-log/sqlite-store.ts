@@ -86,7 +86,8 @@ export function openSqliteStore(path: string) {
       db.exec('COMMIT')
       return result
     } catch (error) {
-      db.exec('ROLLBACK')
+      // On a full disk SQLite has rolled back by itself; a second time would hide the cause.
+      if (db.isTransaction) db.exec('ROLLBACK')
       throw error
     }
   }

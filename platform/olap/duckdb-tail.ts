@@ -2,14 +2,17 @@
 // applied, and applies what it reads, exactly once.
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { topics } from '#schemas/topics.ts'
+import { isDiskFull } from '../disk-full.ts'
 import type { EventLog, LogReader, LogRecord } from '../event-log/port.ts'
-import { pause } from '../wait.ts'
+import { backoffMs, pause } from '../wait.ts'
 import { appliedOffsets, applyJudged } from './duckdb-views.ts'
 
 const maxRecords = 20_000
 /** Between rounds that leave nothing waiting: many small transactions cost far more than a few. */
 const betweenMs = 50
 const busyRecords = 2_000
+/** Failures in a row after which ingestion gives up; a full disk is waited for. */
+const attemptsMax = 8
 
 export interface TailParts {
   readonly log: EventLog
@@ -31,11 +34,15 @@ export async function startTail(parts: TailParts): Promise<Tail> {
   const { log, connection, scratch, now, retentionMs } = parts
   const topic = topics.judged.name
   const partitions = (await log.endOffsets(topic)).length
-  let applied = await appliedOffsets(connection, partitions)
-  const readers: LogReader[] = []
-  for (const [partition, from] of applied.entries()) {
-    readers.push(await log.reader(topic, partition, from))
+  let applied: number[] = []
+  let readers: LogReader[] = []
+  const open = async () => {
+    for (const reader of readers) await reader.close()
+    // What the store holds is the truth, also after a failure of unknown outcome.
+    applied = await appliedOffsets(connection, partitions)
+    readers = await Promise.all(applied.map((from, p) => log.reader(topic, p, from)))
   }
+  await open()
   const stopping = new AbortController()
 
   /** @returns how many records were applied */
@@ -55,8 +62,17 @@ export async function startTail(parts: TailParts): Promise<Tail> {
   }
 
   const run = async () => {
+    let failures = 0
     while (!stopping.signal.aborted) {
-      if ((await round()) < busyRecords) await pause(betweenMs, stopping.signal)
+      try {
+        if (failures > 0) await open()
+        const count = await round()
+        failures = 0
+        if (count < busyRecords) await pause(betweenMs, stopping.signal)
+      } catch (error) {
+        if (++failures >= attemptsMax && !isDiskFull(error)) throw error
+        await pause(backoffMs(failures), stopping.signal)
+      }
     }
   }
   const done = run()
