@@ -1,9 +1,17 @@
 // The write-ahead log can take no more: it is at its limit because the event log is away, or its
-// disk is full. Users are redirected all the same, posts are told 503, nothing that was accepted is
-// lost, and clicks are accepted again as soon as there is room.
+// disk is full, alone or together with everything else. Users are redirected all the same, posts
+// are told 503, nothing that was accepted is lost, and clicks are accepted again once there is room.
 import { spawnSync } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
-import { closeSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  fstatSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  rmSync,
+  writeSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import test, { type ExecutionContext } from 'ava'
@@ -14,6 +22,10 @@ import { checkConservation, untilJudged } from '../support/conservation.ts'
 import { scratchDir } from '../support/contract.ts'
 import { askServing, ingestUrlOf, servingUrlOf, startProgram } from '../support/processes.ts'
 import { seed } from '../support/random-clicks.ts'
+
+interface Report {
+  readonly data: readonly { readonly gross_click_count: number }[]
+}
 
 const deadline = { timeoutMs: 60_000, everyMs: 20 }
 
@@ -130,8 +142,8 @@ function mountSmall(t: ExecutionContext, path: string, size: string): boolean {
   return true
 }
 
-/** Takes all the room that is left. @returns how to give it back */
-function fillDisk(dir: string): () => void {
+/** Takes all the room that is left, or all but some. @returns how to give it back */
+function fillDisk(dir: string, leaveBytes = 0): () => void {
   const path = join(dir, 'ballast')
   const file = openSync(path, 'w')
   try {
@@ -144,6 +156,7 @@ function fillDisk(dir: string): () => void {
         if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error
       }
     }
+    if (leaveBytes > 0) ftruncateSync(file, fstatSync(file).size - leaveBytes)
   } finally {
     closeSync(file)
   }
@@ -186,6 +199,49 @@ test('a full disk under the write-ahead log, also across a kill: nothing accepte
   await untilShipped(ingestUrl)
   await untilJudged(settings)
   const { figures } = await checkConservation(t, settings, load.ledger)
+  t.deepEqual(await program.end('SIGTERM'), { code: 0, signal: null })
+  t.log(JSON.stringify(figures))
+})
+
+test('a full disk under everything: redirects go on, and all layers go on when there is room', async (t) => {
+  t.timeout(180_000)
+  const { env, key, load, start, settings } = await startUnderLoad(t, {
+    CLICKLEDGER_ARCHIVE_INTERVAL: 'PT0.3S',
+  })
+  if (!mountSmall(t, env.CLICKLEDGER_DATA_DIR, '48m')) {
+    t.log('SKIPPED: only root on Linux can mount the small filesystem that this test fills')
+    return t.pass()
+  }
+  const { program, ingestUrl } = await start()
+  const servingUrl = await servingUrlOf(program)
+  await askServing(servingUrl, key, '/v1/ads', loadAds)
+  load.target = ingestUrl
+  await untilAccepted(load)
+
+  // What is left decides which layer meets the full disk first: with each amount another one.
+  for (const leaveKiB of [600, 150, 40]) {
+    const giveBack = fillDisk(env.CLICKLEDGER_DATA_DIR, leaveKiB * 1024)
+    await untilRefused(load)
+    const refused = load.ledger.refused.size
+    const what = 'redirects go on for a while'
+    await until(() => load.ledger.refused.size > refused + 500, { ...deadline, what })
+    t.true(program.isRunning, program.stderr.slice(-2_000))
+    giveBack()
+    await untilAccepted(load)
+  }
+
+  await load.stop()
+  await untilShipped(ingestUrl)
+  await untilJudged(settings)
+  const { judged, figures } = await checkConservation(t, settings, load.ledger)
+  t.is(figures.unanswered, 0, 'every request was answered')
+  const gross = async () => {
+    const path = '/v1/reports/clicks/timeseries?granularity=all'
+    const report = await askServing<Report>(servingUrl, key, path)
+    return report.data[0]?.gross_click_count
+  }
+  const what = `the report counts ${judged.length} clicks`
+  await until(async () => (await gross()) === judged.length, { ...deadline, what })
   t.deepEqual(await program.end('SIGTERM'), { code: 0, signal: null })
   t.log(JSON.stringify(figures))
 })
