@@ -6,6 +6,7 @@ import type { RuleSet } from '#core/rules/rule-set.ts'
 import {
   compileRuleSetInSlices,
   copyRank,
+  duckDbMacroSql,
   type Slice,
   type TimeRange,
   verdictColumns,
@@ -46,7 +47,7 @@ function sliceOf(index: number, count: number): Slice {
  */
 export function verdictsSql(ruleSet: RuleSet, range: TimeRange, slices: number): string[] {
   const list = Array.from({ length: slices }, (_, index) => sliceOf(index, slices))
-  return compileRuleSetInSlices(ruleSet, range, list)
+  return [duckDbMacroSql, ...compileRuleSetInSlices(ruleSet, range, list)]
 }
 
 /** One part of an hour: aggregation holds its groups in memory, so big hours are cut by minutes. */

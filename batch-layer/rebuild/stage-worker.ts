@@ -23,6 +23,9 @@ const partClicksMax = 4_000_000
 /** Memory that judging needs for each click of a slice: the keys of one rule, in hash tables. */
 const judgingBytesPerClick = 256
 
+/** Level 1: for these files a seventh faster to write than the default level, and no bigger. */
+const stagedFormat = 'FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1'
+
 export interface StageInput {
   readonly runId: string
   readonly task: RebuildTask
@@ -62,7 +65,7 @@ async function stageHour(
 ): Promise<StagedHour> {
   const copy = async (sql: string, name: string): Promise<{ key: string; path: string }> => {
     const path = join(dir, `${hour.hour}-${name}`)
-    await connection.run(`COPY (${sql}) TO '${path}' (FORMAT parquet, COMPRESSION zstd)`)
+    await connection.run(`COPY (${sql}) TO '${path}' (${stagedFormat})`)
     const key = stagedPath(runId, hour.hour, name)
     await objects.put(key, { path })
     return { key, path }

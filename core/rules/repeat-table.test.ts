@@ -9,7 +9,9 @@ import { createStreamingJudge } from './streaming.ts'
 test('a time is remembered for one span at least, whatever comes between', (t) => {
   fc.assert(
     fc.property(
-      fc.array(fc.record({ key: fc.nat({ max: 20 }), gap: fc.nat({ max: 30 }) }), { maxLength: 200 }),
+      fc.array(fc.record({ key: fc.nat({ max: 20 }), gap: fc.nat({ max: 30 }) }), {
+        maxLength: 200,
+      }),
       (steps) => {
         const spanMs = 100
         const table = new RepeatTable(1, spanMs, { timesMax: 1e6, spanMs })
@@ -55,7 +57,10 @@ test('state stays bounded over many clicks', (t) => {
 
 test('rule sets survive their JSON form; faults name the rule and the field', (t) => {
   t.deepEqual(parseRuleSet(formatRuleSet(defaultRuleSet)), defaultRuleSet)
-  const with_ = (...rules: unknown[]) => () => parseRuleSet({ version: 1, rules })
+  const with_ =
+    (...rules: unknown[]) =>
+    () =>
+      parseRuleSet({ version: 1, rules })
   const repeat = { id: 'r', kind: 'repeat', key: ['ad_id'], window: 'PT1M', status: 'duplicate' }
   const mark = { id: 'm', kind: 'mark', mark: 'prefetch', status: 'invalid' }
   t.notThrows(with_(mark, repeat))

@@ -13,6 +13,7 @@ import {
   compileRuleSet,
   compileRuleSetInSlices,
   copyRank,
+  duckDbMacroSql,
   type Slice,
   type TimeRange,
 } from './set-based.ts'
@@ -37,6 +38,7 @@ async function judgeInSql(
   const db = await DuckDBInstance.create(':memory:', { threads: '1' })
   const connection = await db.connect()
   try {
+    await connection.run(duckDbMacroSql)
     await connection.run(`CREATE TABLE archive (${columnDefinitions(archivedFields)})`)
     const appender = await connection.createAppender('archive')
     for (const click of clicks) {

@@ -6,6 +6,7 @@ import {
   identityRule,
   isMarkRule,
   isRepeat,
+  keyFields,
   lookBackMs,
   type RepeatRule,
   type Rule,
@@ -27,17 +28,33 @@ export type Slice = (key: readonly string[]) => string | undefined
 
 const everyKey: Slice = () => undefined
 
+/** The advertiser and every field that a rule's key may name. */
+const keyColumnsMax = 1 + keyFields.length
+
 /** `verdict_rank` of a copy; the rules follow as 1, 2, .. in their order. */
 export const copyRank = 0
 
 const all = (terms: readonly (string | undefined)[]) =>
   terms.filter((term) => term !== undefined).join(' AND ')
-const equal = (left: string, right: string, names: readonly string[]) =>
-  all(names.map((name) => `${left}.${name} = ${right}.${name}`))
 const within = (from: number, end: number) => `event_time > ${from} AND event_time < ${end}`
 const inRange = (range: TimeRange) => `event_time >= ${range.start} AND event_time < ${range.end}`
 
 const carries = (mark: string) => `concat(',', marks, ',') LIKE '%,${mark},%'`
+
+/**
+ * Keys are only compared by hash where more than needed does no harm: which clicks to sort at all.
+ * Two keys with one hash are sorted without need; the windows are over the keys themselves.
+ */
+const hashed = (key: readonly string[]) => `xxhash64(${key.join(', ')}) AS key_hash`
+
+/** What DuckDB needs before it can run compiled rule sets: Spark's name for its own hash. */
+export const duckDbMacroSql = `CREATE OR REPLACE TEMP MACRO xxhash64 ${Array.from(
+  { length: keyColumnsMax },
+  (_, n) => {
+    const list = Array.from({ length: n + 1 }, (_, i) => `k${i}`).join(', ')
+    return `(${list}) AS hash(${list})`
+  },
+).join(', ')}`
 
 function isMarked(ruleSet: RuleSet): string {
   const terms = ruleSet.rules.filter(isMarkRule).map((rule) => carries(rule.mark))
@@ -63,18 +80,23 @@ function scopeSql(ruleSet: RuleSet, rule: RepeatRule, range: TimeRange, slice: S
     ...present(rule),
     `NOT (${isMarked(ruleSet)})`,
   ])
-  const clicks = `(SELECT ${scopeColumns(rule).join(', ')} FROM clicks WHERE ${looked})`
+  const columns = scopeColumns(rule)
+  const hashes = `(SELECT ${hashed(key)} FROM clicks WHERE ${looked})`
   // With a window wider than the range, most keys of the look-back never occur in the range.
   const isWide = rule.windowMs > range.end - range.start
-  const keysInRange = `(SELECT ${keyList} FROM clicks WHERE ${all([inRange(range), slice(key), ...present(rule)])})`
-  const narrowed = isWide
-    ? `${clicks} n SEMI JOIN ${keysInRange} r ON ${equal('n', 'r', key)}`
-    : `${clicks} n`
-  const grouped = key.map((name) => `n.${name}`).join(', ')
-  const frequent = `(SELECT ${grouped} FROM ${narrowed} GROUP BY ${grouped} HAVING count(*) > ${rule.after})`
-  return `SELECT ${scopeColumns(rule)
-    .map((name) => `c.${name}`)
-    .join(', ')} FROM ${clicks} c SEMI JOIN ${frequent} k ON ${equal('c', 'k', key)}`
+  const inside = `SELECT ${hashed(key)} FROM clicks WHERE ${all([inRange(range), slice(key), ...present(rule)])}`
+  const frequent = frequentSql(hashes, isWide ? inside : undefined, rule.after)
+  return `SELECT ${columns.map((name) => `c.${name}`).join(', ')}
+    FROM (SELECT ${columns.join(', ')}, ${hashed(key)} FROM clicks WHERE ${looked}) c
+    SEMI JOIN ${frequent} k ON c.key_hash = k.key_hash`
+}
+
+/** Hashes that occur more than `after` times, of those that also occur in `among` if it is given. */
+function frequentSql(hashes: string, among: string | undefined, after: number): string {
+  const narrowed = among
+    ? `${hashes} n SEMI JOIN (${among}) r ON n.key_hash = r.key_hash`
+    : `${hashes} n`
+  return `(SELECT n.key_hash FROM ${narrowed} GROUP BY n.key_hash HAVING count(*) > ${after})`
 }
 
 /** Positions of copies, among the clicks of the range and all that a rule's scope looks back at. */
@@ -85,24 +107,22 @@ function copiesSql(
   slice: Slice,
 ): string {
   const key = keyColumns(identityRule)
-  const keyList = key.join(', ')
   const from = range.start - lookBackMs(ruleSet)
-  const ids = `(SELECT raw_partition, raw_offset, event_time, ${keyList} FROM clicks WHERE ${all([within(from, range.end), slice(key)])})`
+  const looked = all([within(from, range.end), slice(key)])
   const watched = [
-    `SELECT ${keyList} FROM clicks WHERE ${all([inRange(range), slice(key)])}`,
-    ...scopes.map((name) => `SELECT ${keyList} FROM ${name} WHERE event_time < ${range.start}`),
+    `SELECT ${hashed(key)} FROM clicks WHERE ${all([inRange(range), slice(key)])}`,
+    ...scopes.map((name) => `SELECT ${hashed(key)} FROM ${name} WHERE event_time < ${range.start}`),
   ].join(' UNION ALL ')
   const isWide = range.start - from > range.end - range.start
-  const narrowed = isWide
-    ? `${ids} n SEMI JOIN (${watched}) w ON ${equal('n', 'w', key)}`
-    : `${ids} n`
-  const grouped = key.map((name) => `n.${name}`).join(', ')
-  const repeated = `(SELECT ${grouped} FROM ${narrowed} GROUP BY ${grouped} HAVING count(*) > 1)`
+  const hashes = `(SELECT ${hashed(key)} FROM clicks WHERE ${looked})`
+  const repeated = frequentSql(hashes, isWide ? watched : undefined, 1)
+  const columns = ['raw_partition', 'raw_offset', 'event_time', ...key, hashed(key)].join(', ')
   return `SELECT raw_partition, raw_offset, event_time FROM (
     SELECT c.raw_partition, c.raw_offset, c.event_time,
       LAG(c.event_time, 1) OVER (PARTITION BY ${key.map((name) => `c.${name}`).join(', ')}
         ORDER BY c.event_time, c.raw_partition, c.raw_offset) AS prior
-    FROM ${ids} c SEMI JOIN ${repeated} k ON ${equal('c', 'k', key)}
+    FROM (SELECT ${columns} FROM clicks WHERE ${looked}) c
+    SEMI JOIN ${repeated} k ON c.key_hash = k.key_hash
   ) lagged WHERE event_time > ${range.start - widestWindowMs(ruleSet)} AND prior > event_time - ${identityRule.windowMs}`
 }
 
