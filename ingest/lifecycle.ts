@@ -3,6 +3,7 @@ import type { Server } from 'node:http'
 
 /** Requests in flight get this long at close. */
 const drainMs = 5_000
+const sweepMs = 20
 
 /** Listens. @throws what the system says, such as EADDRINUSE */
 export async function listen(server: Server, port: number, host: string): Promise<void> {
@@ -20,10 +21,12 @@ export async function closeServer(server: Server): Promise<void> {
   const closed = new Promise<void>((resolve) => {
     server.close(() => resolve())
   })
-  server.closeIdleConnections()
-  const timer = setTimeout(() => server.closeAllConnections(), drainMs)
+  // A connection that was busy becomes idle after its answer, and nobody else closes it then.
+  const sweep = setInterval(() => server.closeIdleConnections(), sweepMs)
+  const deadline = setTimeout(() => server.closeAllConnections(), drainMs)
   await closed
-  clearTimeout(timer)
+  clearInterval(sweep)
+  clearTimeout(deadline)
 }
 
 /** A clock that never goes back, whatever the system's does. */

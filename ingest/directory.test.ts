@@ -1,0 +1,38 @@
+import test from 'ava'
+import { createDirectory } from './directory.ts'
+
+test('known for 30 s, unknown for 5 s, stale while the catalogue is away', async (t) => {
+  let now = 0
+  let isAway = false
+  let loads = 0
+  const rows = new Map([['a', { name: 'first' }]])
+  const directory = createDirectory(
+    async (id) => {
+      loads++
+      if (isAway) throw new Error('away')
+      return rows.get(id)
+    },
+    () => now,
+  )
+  t.is(directory.peek('a'), undefined)
+  t.deepEqual(await Promise.all([directory.get('a'), directory.get('a')]), [
+    rows.get('a'),
+    rows.get('a'),
+  ])
+  t.is(loads, 1, 'one load for all who wait')
+  t.is(await directory.get('b'), undefined)
+  rows.set('a', { name: 'second' })
+  rows.set('b', { name: 'b' })
+  now = 4_999
+  t.is(directory.peek('a')?.name, 'first')
+  t.is(await directory.get('b'), undefined)
+  now = 5_000
+  t.is((await directory.get('b'))?.name, 'b')
+  now = 30_000
+  t.is(directory.peek('a'), undefined)
+  isAway = true
+  t.is((await directory.get('a'))?.name, 'first', 'stale is better than nothing')
+  await t.throwsAsync(directory.get('c'), { code: 'unavailable' })
+  isAway = false
+  t.is((await directory.get('a'))?.name, 'second')
+})
