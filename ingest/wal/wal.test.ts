@@ -150,6 +150,18 @@ for (const fault of ['create', 'write', 'partial', 'sync'] as Fault[]) {
   }
 }
 
+test('a disk that works again is noticed without a click', async (t) => {
+  const dir = await temporaryDirectory(t)
+  const files = faultyFiles()
+  const started = await startWriter(dir, { files })
+  files.faults.add('sync')
+  t.is(await append(started.writer, 'a'), 'wal-failed')
+  t.true(started.writer.failing)
+  files.faults.clear()
+  await until(() => !started.writer.failing, { timeoutMs: 5000, what: 'the log works again' })
+  await started.writer.close()
+})
+
 test('a full log refuses, and accepts again when there is room', async (t) => {
   const dir = await temporaryDirectory(t)
   const log = memoryLog()

@@ -19,6 +19,8 @@ const groupBytesMax = 16 * 1024 * 1024
 const segmentBytesMax = 1024 * 1024 * 1024
 /** After a failure the disk is left alone for this long; clicks are refused at once meanwhile. */
 const retryAfterMs = 100
+/** While failing, the disk is tried without a click too: a node that is not ready gets none. */
+const probeEveryMs = 1_000
 
 interface Group {
   buffer: Buffer
@@ -85,6 +87,8 @@ export function createWalWriter(options: WalWriterOptions): WalWriter {
   let durableRecords = 0
   let failing = false
   let retryAt = 0
+  let probe: NodeJS.Timeout | undefined
+  let isProbeDue = false
   let oldestHint = 0
   let depthSeen = 0
 
@@ -133,7 +137,15 @@ export function createWalWriter(options: WalWriterOptions): WalWriter {
     spare = { buffer: group.buffer, bytes: 0, acks: [] }
     writingBytes = 0
     failing = failure !== undefined
-    if (failing) retryAt = performance.now() + retryAfterMs
+    isProbeDue = false
+    clearTimeout(probe)
+    if (failing) {
+      retryAt = performance.now() + retryAfterMs
+      probe = setTimeout(() => {
+        isProbeDue = true
+        pace.added()
+      }, probeEveryMs).unref()
+    }
     onCommit?.({
       records: acks.length,
       bytes,
@@ -144,7 +156,10 @@ export function createWalWriter(options: WalWriterOptions): WalWriter {
     else release(acks, control.durable)
   }
 
-  const pace = createPace({ waiting: () => filling.acks.length, commit: commitGroup })
+  const pace = createPace({
+    waiting: () => filling.acks.length + (isProbeDue ? 1 : 0),
+    commit: commitGroup,
+  })
 
   return {
     append(key, click, acknowledge) {
@@ -168,7 +183,9 @@ export function createWalWriter(options: WalWriterOptions): WalWriter {
       return failing
     },
     async close() {
+      clearTimeout(probe)
       await pace.finish()
+      clearTimeout(probe)
       await current?.file.close().catch(() => {})
       current = undefined
     },
