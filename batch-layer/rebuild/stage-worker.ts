@@ -20,7 +20,7 @@ import {
 
 /** Clicks aggregated in one go: bounds the memory of the member lists, which cannot spill. */
 const partClicksMax = 4_000_000
-/** Memory that judging needs for each click of a slice: the keys of one rule, in hash tables. */
+/** Memory that judging needs for each click of a slice: hashes of one rule's keys, in hash tables. */
 const judgingBytesPerClick = 256
 
 /** Level 1: for these files a seventh faster to write than the default level, and no bigger. */
@@ -109,11 +109,11 @@ export async function stageTask(input: StageInput): Promise<StagedHour[]> {
   })
   const connection = await db.connect()
   try {
-    const own = await localHours(objects, task.hours)
+    const own = await localHours(connection, objects, task.hours)
     const staged: StagedHour[] = []
     const nothing = { files: [], valid: 0, duplicate: 0, invalid: 0, copies: 0 }
     if (own.length > 0) {
-      const hours = [...(await localHours(objects, task.lookBack)), ...own]
+      const hours = [...(await localHours(connection, objects, task.lookBack)), ...own]
       await connection.run(`CREATE TEMP VIEW clicks AS ${clicksSql(hours)}`)
       const start = task.hours[0]?.hour ?? 0
       const end = (task.hours[task.hours.length - 1]?.hour ?? 0) + hourMs
