@@ -11,9 +11,9 @@ import {
   sealingObstacles,
   splitAtBoundary,
 } from './boundary.ts'
-import { admitEventTime } from './event-time.ts'
 import { imbalance } from './conservation.ts'
 import { parseDuration } from './duration.ts'
+import { admitEventTime } from './event-time.ts'
 
 const time = fc.integer({ min: 0, max: 1_000 })
 
@@ -90,5 +90,6 @@ test('durations of fixed length', (t) => {
   t.is(parseDuration('P1DT2H'), 93_600_000)
   t.is(parseDuration('P1W'), 604_800_000)
   t.is(parseDuration('PT0.5S'), 500)
-  for (const text of ['', 'P', 'PT', 'P1M', '10m', 'PT1H2', 'P1DT']) t.is(parseDuration(text), undefined, text)
+  for (const text of ['', 'P', 'PT', 'P1M', '10m', 'PT1H2', 'P1DT'])
+    t.is(parseDuration(text), undefined, text)
 })

@@ -1,7 +1,15 @@
 import test from 'ava'
 import fc from 'fast-check'
 import { seed } from '../tests/support/random-clicks.ts'
-import { adSalts, keyedHash, parseEventId, partitionKey, partitionOf, timedUuid, visitorOf } from './identity.ts'
+import {
+  adSalts,
+  keyedHash,
+  parseEventId,
+  partitionKey,
+  partitionOf,
+  timedUuid,
+  visitorOf,
+} from './identity.ts'
 
 test('partitions are those of the Java client: murmur2 of the key', (t) => {
   // Vectors of org.apache.kafka.common.utils.UtilsTest.

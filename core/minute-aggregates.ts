@@ -74,10 +74,10 @@ export const aggregateSelectSql = `SELECT event_time - event_time % ${minuteMs} 
 /** SQL: what to group by beside the select above. */
 export const aggregateGroupSql = `GROUP BY event_time - event_time % ${minuteMs}, ${dimensionNames.join(', ')}`
 
-/** SQL: columns of a table of minute aggregates, in the order of the select above. */
-export const aggregateColumnsSql = [
-  'minute BIGINT',
-  ...dimensionNames.map((name) => `${name} VARCHAR`),
-  ...sumMetrics.map((m) => `${m.name} BIGINT`),
-  ...uniqueMetrics.map((m) => `${m.members} VARCHAR[]`),
-].join(', ')
+/** Columns of a table of minute aggregates, in the order of the select above. */
+export const aggregateColumns: readonly { readonly name: string; readonly sqlType: string }[] = [
+  { name: 'minute', sqlType: 'BIGINT' },
+  ...dimensionNames.map((name) => ({ name, sqlType: "VARCHAR DEFAULT ''" })),
+  ...sumMetrics.map(({ name }) => ({ name, sqlType: 'BIGINT' })),
+  ...uniqueMetrics.map(({ members }) => ({ name: members, sqlType: 'VARCHAR[]' })),
+]

@@ -18,3 +18,11 @@ export function columnDefinitions(fields: readonly Field[]): string {
 export function jsonColumns(fields: readonly Field[]): string {
   return `{${fields.map((f) => `${f.name}: '${sqlTypes[f.type]}'`).join(', ')}}`
 }
+
+/** SQL of the value that stands for "unknown" in a field. */
+export const emptyValue = (field: Field): string =>
+  `CAST(${field.type === 'string' ? "''" : '0'} AS ${sqlTypes[field.type]})`
+
+/** `a, b, ..`: the fields by name. Files of older schema versions have another order, or fewer. */
+export const columnNames = (fields: readonly Field[]): string =>
+  fields.map((f) => f.name).join(', ')

@@ -5,7 +5,6 @@ import { DuckDBInstance } from '@duckdb/node-api'
 import type { RuleSet } from '#core/rules/rule-set.ts'
 import type { Settings } from '#platform/config.ts'
 import { dataPaths, openObjectStore } from '#platform/stack.ts'
-import { archivedFields } from '#schemas/fields.ts'
 import { affectedHoursSql } from './affected-sql.ts'
 import { localHours } from './local-hours.ts'
 import type { HourFiles } from './plan.ts'
@@ -19,8 +18,6 @@ export interface AffectedInput {
   readonly all: readonly HourFiles[]
   readonly settings: Settings
 }
-
-const columns = archivedFields.map((f) => f.name).join(', ')
 
 /** Starts of hours whose verdicts may differ because of the fresh files. */
 export async function affectedHours({
@@ -44,10 +41,8 @@ export async function affectedHours({
       ['fresh', fresh],
       ['clicks', all],
     ] as const) {
-      const local = await localHours(objects, hours)
-      await connection.run(
-        `CREATE TEMP VIEW ${name} AS SELECT ${columns} FROM (${clicksSql(local)})`,
-      )
+      const local = await localHours(connection, objects, hours)
+      await connection.run(`CREATE TEMP VIEW ${name} AS ${clicksSql(local)}`)
     }
     const found = await connection.runAndReadAll(affectedHoursSql(ruleSet))
     return found.getRows().map(([hour]) => Number(hour))

@@ -1,19 +1,24 @@
 // Hours with their files as local paths, for engines that read files.
+import type { DuckDBConnection } from '@duckdb/node-api'
 import type { ObjectStore } from '#platform/object-store/port.ts'
 import type { HourFiles } from './plan.ts'
-import type { LocalHour } from './stage-sql.ts'
+import { type LocalHour, olderFilesSql } from './stage-sql.ts'
 
 /** Hours without files are left out. @throws ClickledgerError `archive-gap` for a missing file */
 export async function localHours(
+  connection: DuckDBConnection,
   objects: ObjectStore,
   hours: readonly HourFiles[],
 ): Promise<LocalHour[]> {
-  const local: LocalHour[] = []
+  const local: { hour: number; paths: string[] }[] = []
   for (const { hour, files } of hours) {
     if (files.length === 0) continue
     const paths: string[] = []
     for (const key of files) paths.push(await objects.localPath(key))
     local.push({ hour, paths })
   }
-  return local
+  if (local.length === 0) return []
+  const found = await connection.runAndReadAll(olderFilesSql(local.flatMap(({ paths }) => paths)))
+  const older = new Set(found.getRows().map(([path]) => String(path)))
+  return local.map((hour) => ({ ...hour, isOlder: hour.paths.some((path) => older.has(path)) }))
 }

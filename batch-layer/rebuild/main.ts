@@ -46,6 +46,7 @@ export async function runRebuild(
   const scheduler = createScheduler({
     ...{ catalogue, log, olap, logger, sealing, now: clock.now },
     node: settings.CLICKLEDGER_NODE_ID,
+    speedRetentionMs: settings.CLICKLEDGER_SPEED_RETENTION,
     taskClicksMax: settings.CLICKLEDGER_REBUILD_TASK_CLICKS,
     stage: (runId, task) =>
       pool.run({ runId, task, settings }, worker('stage-worker.ts', 'stageTask')),

@@ -19,6 +19,7 @@ import { type RebuildParts, type RebuildResult, rebuildHours } from './rebuild.t
 import type { createSealing } from './sealing.ts'
 
 const archiveWaitMs = 300_000
+const pruneEveryMs = 3_600_000
 
 export interface RebuildOrder {
   /** Hours [from, to), ms; both absent: all hours that are dirty. */
@@ -34,10 +35,13 @@ export interface SchedulerParts extends RebuildParts, NarrowParts {
   readonly logger: Logger
   readonly sealing: ReturnType<typeof createSealing>
   readonly node: string
+  /** Clicks of the speed view are kept this long at least, by event time. */
+  readonly speedRetentionMs: number
 }
 
 export function createScheduler(parts: SchedulerParts) {
   const { catalogue, log, logger, now, sealing, node } = parts
+  let prunedAt = Number.NEGATIVE_INFINITY
   const ruleSets = new Map<number, RuleSet>()
   let tail: Promise<unknown> = Promise.resolve()
 
@@ -144,6 +148,14 @@ export function createScheduler(parts: SchedulerParts) {
     return rebuildHours(parts, { kind: 'rebuild', reason, hours: rules }, onBegin)
   }
 
+  /** The speed view needs nothing that the boundary has long passed. */
+  const pruneSpeedView = async (): Promise<void> => {
+    if (now() - prunedAt < pruneEveryMs) return
+    prunedAt = now()
+    const { boundary } = await boundaryNow()
+    await parts.olap.dropSpeedBefore(Math.min(boundary, now() - parts.speedRetentionMs))
+  }
+
   return {
     /** One look: seals what can be sealed, rebuilds what is dirty. */
     tick: (): Promise<void> =>
@@ -152,6 +164,7 @@ export function createScheduler(parts: SchedulerParts) {
         const state = await sealing.step(boundary)
         if (state.kind === 'proven') await seal(state.proof)
         await rebuildDirty('late clicks or an import')
+        await pruneSpeedView()
       }),
     /**
      * Archives all that the log holds, then rebuilds.

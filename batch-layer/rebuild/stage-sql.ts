@@ -11,20 +11,41 @@ import {
   type TimeRange,
   verdictColumns,
 } from '#core/rules/set-based.ts'
+import { columnNames, emptyValue } from '#schemas/columns.ts'
+import { archivedFields } from '#schemas/fields.ts'
 import { hourMs } from '#schemas/paths.ts'
 
 export interface LocalHour {
   readonly hour: number
   /** Local paths of its Parquet files. */
   readonly paths: readonly string[]
+  /** Some of its files were written before a field was added. */
+  readonly isOlder: boolean
 }
 
 const quote = (path: string) => `'${path.replaceAll("'", "''")}'`
+const columns = columnNames(archivedFields)
 
-function hourSql({ hour, paths }: LocalHour): string {
+/** Fields that a file does not have read as unknown. */
+function olderRowsSql(list: string): string {
+  const known = archivedFields.map((f) => `coalesce(${f.name}, ${emptyValue(f)}) AS ${f.name}`)
+  const none = archivedFields.map((f) => `${emptyValue(f)} AS ${f.name}`)
+  return `(SELECT ${known.join(', ')} FROM (SELECT ${none.join(', ')} WHERE false UNION ALL BY NAME
+    SELECT * FROM read_parquet([${list}], hive_partitioning = false, union_by_name = true)))`
+}
+
+function hourSql({ hour, paths, isOlder }: LocalHour): string {
   const list = paths.map(quote).join(', ')
-  return `SELECT * FROM read_parquet([${list}], hive_partitioning = false)
+  const rows = isOlder ? olderRowsSql(list) : `read_parquet([${list}], hive_partitioning = false)`
+  return `SELECT ${columns} FROM ${rows}
     WHERE event_time >= ${hour} AND event_time < ${hour + hourMs}`
+}
+
+/** SQL that yields the paths of files without some of the archive's fields. */
+export function olderFilesSql(paths: readonly string[]): string {
+  const names = archivedFields.map((f) => `'${f.name}'`).join(', ')
+  return `SELECT file_name FROM parquet_schema([${paths.map(quote).join(', ')}])
+    GROUP BY file_name HAVING count(*) FILTER (WHERE name IN (${names})) < ${archivedFields.length}`
 }
 
 /**

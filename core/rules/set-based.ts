@@ -73,7 +73,7 @@ function scopeColumns(rule: RepeatRule): string[] {
 /** Unmarked clicks whose key occurs more than `after` times: all that the rule can ever catch or count. */
 function scopeSql(ruleSet: RuleSet, rule: RepeatRule, range: TimeRange, slice: Slice): string {
   const key = keyColumns(rule)
-  const keyList = key.join(', ')
+  const _keyList = key.join(', ')
   const looked = all([
     within(range.start - rule.windowMs, range.end),
     slice(key),

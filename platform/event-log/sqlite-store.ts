@@ -95,11 +95,11 @@ export function openSqliteStore(path: string) {
   const partitions = (topic: string): number => {
     const row = getPartitions.get(topic)
     if (!row) throw new ClickledgerError('not-found', `the event log has no topic "${topic}"`)
-    return Number(row['partitions'])
+    return Number(row.partitions)
   }
 
   const endOf = (topic: string, partition: number): number =>
-    Number(getEnd.get(topic, partition)?.['end_offset'] ?? 0)
+    Number(getEnd.get(topic, partition)?.end_offset ?? 0)
 
   const insert = (topic: string, records: readonly NewRecord[]): void => {
     const count = partitions(topic)
@@ -134,18 +134,18 @@ export function openSqliteStore(path: string) {
     commit(commit: GroupCommit, outputs: ReadonlyMap<string, readonly NewRecord[]>): void {
       const { group, topic, epoch, offsets } = commit
       transact(() => {
-        if (Number(getEpoch.get(group, topic)?.['epoch']) !== epoch) {
+        if (Number(getEpoch.get(group, topic)?.epoch) !== epoch) {
           throw new ClickledgerError('fenced', `a newer member of group "${group}" has taken over`)
         }
         for (const [output, records] of outputs) insert(output, records)
         for (const [partition, next] of offsets) setCommitted.run(group, topic, partition, next)
       })
     },
-    join: (group: string, topic: string): number => Number(nextEpoch.get(group, topic)?.['epoch']),
+    join: (group: string, topic: string): number => Number(nextEpoch.get(group, topic)?.epoch),
     committed(group: string, topic: string, count: number): number[] {
       const offsets: number[] = new Array(count).fill(0)
       for (const row of getCommitted.all(group, topic)) {
-        offsets[Number(row['partition'])] = Number(row['committed'])
+        offsets[Number(row.partition)] = Number(row.committed)
       }
       return offsets
     },

@@ -39,7 +39,11 @@ export async function startTail(parts: TailParts): Promise<Tail> {
   const open = async () => {
     for (const reader of readers) await reader.close()
     // What the store holds is the truth, also after a failure of unknown outcome.
-    applied = await appliedOffsets(connection, partitions)
+    const known = await appliedOffsets(connection)
+    // A store that begins anew begins with what the log still holds.
+    applied = await Promise.all(
+      Array.from({ length: partitions }, async (_, p) => known.get(p) ?? log.offsetAt(topic, p, 0)),
+    )
     readers = await Promise.all(applied.map((from, p) => log.reader(topic, p, from)))
   }
   await open()

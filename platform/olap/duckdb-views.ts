@@ -3,12 +3,9 @@
 import { unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { DuckDBConnection } from '@duckdb/node-api'
-import {
-  aggregateColumnsSql,
-  aggregateGroupSql,
-  aggregateSelectSql,
-} from '#core/minute-aggregates.ts'
+import { aggregateColumns, aggregateGroupSql, aggregateSelectSql } from '#core/minute-aggregates.ts'
 import { jsonColumns } from '#schemas/columns.ts'
+import { dimensionNames } from '#schemas/dimensions.ts'
 import { judgedFields } from '#schemas/fields.ts'
 import { sumMetrics } from '#schemas/metrics.ts'
 import { hourMs } from '#schemas/paths.ts'
@@ -16,9 +13,16 @@ import type { LogRecord } from '../event-log/port.ts'
 import { views } from './duckdb-query.ts'
 import type { HourTotals } from './port.ts'
 
+const viewTables = Object.values(views).flatMap((view) => [
+  `CREATE TABLE IF NOT EXISTS ${view} (${aggregateColumns.map(({ name, sqlType }) => `${name} ${sqlType}`).join(', ')})`,
+  // A dimension that was added since the table was made: unknown in what is there already.
+  ...aggregateColumns.map(
+    ({ name, sqlType }) => `ALTER TABLE ${view} ADD COLUMN IF NOT EXISTS ${name} ${sqlType}`,
+  ),
+])
+
 const tables = [
-  `CREATE TABLE IF NOT EXISTS ${views.batch} (${aggregateColumnsSql})`,
-  `CREATE TABLE IF NOT EXISTS ${views.speed} (${aggregateColumnsSql})`,
+  ...viewTables,
   'CREATE TABLE IF NOT EXISTS applied_offsets (partition INTEGER PRIMARY KEY, next BIGINT)',
   'CREATE TABLE IF NOT EXISTS loaded_hours (hour BIGINT PRIMARY KEY, run VARCHAR)',
 ]
@@ -49,17 +53,14 @@ export async function rowsOf(
   return (await connection.runAndReadAll(sql)).getRowObjectsJS()
 }
 
-export async function appliedOffsets(
-  connection: DuckDBConnection,
-  partitions: number,
-): Promise<number[]> {
-  const offsets: number[] = new Array(partitions).fill(0)
-  for (const row of await rowsOf(connection, 'SELECT partition, next FROM applied_offsets')) {
-    offsets[Number(row.partition)] = Number(row.next)
-  }
-  return offsets
+/** Next offset of each partition that anything was ever applied from. */
+export async function appliedOffsets(connection: DuckDBConnection): Promise<Map<number, number>> {
+  const rows = await rowsOf(connection, 'SELECT partition, next FROM applied_offsets')
+  return new Map(rows.map((row) => [Number(row.partition), Number(row.next)]))
 }
 
+/** A click that was judged before a dimension was added does not have it. */
+const knownDimensions = dimensionNames.map((name) => `coalesce(${name}, '') AS ${name}`).join(', ')
 const newline = Buffer.from('\n')
 
 export interface Judged {
@@ -77,7 +78,7 @@ export interface Judged {
  */
 export function addToSpeedViewSql(clicks: string, groups: readonly string[] = []): string {
   const by = [aggregateGroupSql, ...groups].join(', ')
-  return `INSERT INTO ${views.speed} ${aggregateSelectSql} FROM ${clicks} ${by}`
+  return `INSERT INTO ${views.speed} BY NAME ${aggregateSelectSql} FROM ${clicks} ${by}`
 }
 
 /**
@@ -93,7 +94,7 @@ export async function applyJudged(
   await writeFile(file, Buffer.concat(records.flatMap(({ value }) => [value, newline])))
   const offsets = [...next].map(([partition, offset]) => `(${partition}, ${offset})`).join(', ')
   await inTransaction(connection, async () => {
-    const clicks = `(SELECT * FROM read_json('${file}', format = 'newline_delimited',
+    const clicks = `(SELECT * REPLACE (${knownDimensions}) FROM read_json('${file}', format = 'newline_delimited',
       columns = ${jsonColumns(judgedFields)}) WHERE event_time >= ${oldest})`
     await connection.run(addToSpeedViewSql(clicks))
     await connection.run(`INSERT OR REPLACE INTO applied_offsets VALUES ${offsets}`)

@@ -8,7 +8,7 @@ import { rawFields } from '#schemas/fields.ts'
 import { joinMarks, type Mark, marks } from '#schemas/verdicts.ts'
 
 /** The seed of this run: printed, and taken from SEED to repeat a failure. */
-export const seed = Number(process.env['SEED'] ?? Math.floor(Math.random() * 2 ** 31))
+export const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31))
 
 const blank = Object.fromEntries(
   rawFields.map((f) => [f.name, f.type === 'string' ? '' : 0]),
