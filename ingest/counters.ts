@@ -91,7 +91,11 @@ export function registerWal(registry: Registry, wal: Wal): void {
         this.set(read())
       },
     })
-  gauge('clickledger_wal_depth_clicks', 'Clicks not yet in the event log.', () => wal.depthRecords)
+  gauge(
+    'clickledger_wal_depth_clicks',
+    'Clicks not yet in the event log.',
+    () => wal.depthRecords ?? 0,
+  )
   gauge(
     'clickledger_wal_depth_bytes',
     'Bytes not yet in the event log.',

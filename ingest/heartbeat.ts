@@ -14,13 +14,16 @@ export interface HeartbeatOptions {
 
 export function startHeartbeat({ wal, counters, url, now }: HeartbeatOptions) {
   const report = () => {
+    // Before what an earlier process left is known, a report would claim that there is nothing.
+    const walDepthClicks = wal.depthRecords
+    if (walDepthClicks === undefined) return
     // The time first: a click that comes in between is in the report, or later than it.
     const reportedAt = now()
     const body: IngestHeartbeat = {
       url,
       accepted: sumOf(counters.accepted),
       notAccepted: sumOf(counters.notAccepted),
-      walDepthClicks: wal.depthRecords,
+      walDepthClicks,
       walDepthBytes: wal.writer.depthBytes,
       oldestUnshipped: wal.writer.oldestUnshipped ?? null,
     }

@@ -24,7 +24,8 @@ export interface Readiness {
   readonly wal: 'ok' | 'failing' | 'full'
   readonly log: 'ok' | 'unavailable'
   readonly catalogue: 'ok' | 'unavailable'
-  readonly wal_depth_clicks: number
+  /** Null until what an earlier process left is counted. */
+  readonly wal_depth_clicks: number | null
   readonly wal_depth_bytes: number
 }
 
@@ -49,7 +50,7 @@ export function createHealth(options: HealthOptions) {
       wal: state,
       log: wal.control.failures === 0 ? 'ok' : 'unavailable',
       catalogue: (await checkCatalogue()) ? 'ok' : 'unavailable',
-      wal_depth_clicks: wal.depthRecords,
+      wal_depth_clicks: wal.depthRecords ?? null,
       wal_depth_bytes: depthBytes,
     }
   }

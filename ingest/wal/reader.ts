@@ -68,8 +68,13 @@ export function createSegmentReader(dir: string): SegmentReader {
       if (!(await hasMagic(handle, from))) return skip(end - from.offset)
       const length = Math.min(chunk.length, end - offset)
       const { bytesRead } = await handle.read(chunk, 0, length, offset)
-      const { records, bytes } = readRecords(chunk.subarray(0, bytesRead), batchRecordsMax)
-      if (records.length === 0) return skip(end - offset)
+      const { records, bytes, rest } = readRecords(chunk.subarray(0, bytesRead), batchRecordsMax)
+      if (records.length === 0) {
+        // Zeros to the end were written ahead of records that never came. A page of zeros with
+        // something behind it is damage.
+        const isUnused = rest === 'zeros' && (await isZeros(handle, chunk, offset, end))
+        return skip(isUnused ? 0 : end - offset)
+      }
       return { kind: 'records', records, end: { segment, offset: offset + bytes } }
     },
   }
@@ -81,4 +86,15 @@ async function hasMagic(handle: FileHandle, { offset }: Position): Promise<boole
   const found = Buffer.alloc(segmentMagic.length)
   await handle.read(found, 0, found.length, 0)
   return found.equals(segmentMagic)
+}
+
+/** Whether a file holds nothing but zeros in [offset, end). */
+async function isZeros(handle: FileHandle, buffer: Buffer, offset: number, end: number) {
+  for (let at = offset; at < end; ) {
+    const { bytesRead } = await handle.read(buffer, 0, Math.min(buffer.length, end - at), at)
+    if (bytesRead === 0) return true
+    if (buffer.subarray(0, bytesRead).some((byte) => byte !== 0)) return false
+    at += bytesRead
+  }
+  return true
 }

@@ -49,8 +49,8 @@ export interface ReadResult {
   readonly records: NewRecord[]
   /** Bytes of whole, good records from the start of the buffer. */
   readonly bytes: number
-  /** What comes next: nothing or the beginning of a record (`partial`), or something else (`bad`). */
-  readonly rest: 'partial' | 'bad'
+  /** What comes next: nothing or the beginning of a record, zeros, or something else. */
+  readonly rest: 'partial' | 'zeros' | 'bad'
 }
 
 /** Reads records from the start of a buffer. Their values are views into it, not copies. */
@@ -60,6 +60,9 @@ export function readRecords(buffer: Buffer, recordsMax: number): ReadResult {
   while (records.length < recordsMax && at + recordHeaderBytes <= buffer.length) {
     const length = buffer.readUInt32LE(at)
     const payload = at + recordHeaderBytes
+    if (length === 0 && buffer.readUInt32LE(at + 4) === 0) {
+      return { records, bytes: at, rest: 'zeros' }
+    }
     if (length < payloadHeaderBytes || length > recordBytesMax) {
       return { records, bytes: at, rest: 'bad' }
     }

@@ -30,9 +30,8 @@ const warn = (text: string, error: unknown, attempt = 0) => {
 let catalogue: Catalogue | undefined
 let reporting = false
 async function report({ reportedAt, body }: Extract<ToSender, { kind: 'heartbeat' }>) {
-  // Before the backlog is known, a report could claim that there is none. A report that is late is
-  // left out rather than queued.
-  if (!control.scanned || reporting) return
+  // A report that is late is left out rather than queued.
+  if (reporting) return
   reporting = true
   try {
     catalogue ??= await openCatalogue(settings)

@@ -201,7 +201,27 @@ test('a torn tail is left out, what came before and after is not', async (t) => 
   const sender = startSender(dir, third, log, (_, bytes) => lost.push(bytes))
   await shipped(third)
   t.deepEqual(log.eventIds(), [...Array.from({ length: 10 }, (_, i) => `a-${i}`), 'b'])
-  t.deepEqual(lost, [50, 4096])
+  t.deepEqual(lost, [50], 'zeros were written ahead: nothing is lost with them')
+  await sender.stop()
+})
+
+test('damage in the middle is told, not taken for the end', async (t) => {
+  const dir = await temporaryDirectory(t)
+  const first = await startWriter(dir)
+  for (let i = 0; i < 10; i++) await append(first.writer, `a-${i}`)
+  await first.writer.close()
+  const path = segmentPath(dir, first.firstSegment)
+  const bytes = await readFile(path)
+  const third = readRecords(bytes.subarray(segmentMagic.length), 2).bytes + segmentMagic.length
+  bytes.fill(0, third, third + 100)
+  await writeFile(path, bytes)
+  const log = memoryLog()
+  const lost: number[] = []
+  const second = await startWriter(dir)
+  const sender = startSender(dir, second, log, (_, count) => lost.push(count))
+  await shipped(second)
+  t.deepEqual(log.eventIds(), ['a-0', 'a-1'])
+  t.deepEqual(lost, [bytes.length - third])
   await sender.stop()
 })
 

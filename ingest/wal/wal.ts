@@ -25,8 +25,8 @@ export interface Wal {
   readonly append: WalWriter['append']
   readonly writer: WalWriter
   readonly control: WalControl
-  /** Clicks that the event log has not acknowledged. */
-  readonly depthRecords: number
+  /** Clicks that the event log has not acknowledged; undefined until what an earlier process left is known. */
+  readonly depthRecords: number | undefined
   /** Hands a report to the sender's thread, which writes it into the catalogue. */
   report(reportedAt: number, body: IngestHeartbeat): void
   /** Rejected when the sender's thread dies. */
@@ -86,6 +86,7 @@ export async function openWal({ settings, clock, logger, onCommit }: WalOptions)
     writer,
     control,
     get depthRecords() {
+      if (!control.scanned) return undefined
       if (samePosition(control.shipped, control.durable)) return 0
       return Math.max(0, control.backlogRecords + writer.durableRecords - control.shippedRecords)
     },

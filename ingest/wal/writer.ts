@@ -17,6 +17,12 @@ const groupBytesStart = 256 * 1024
 /** Clicks waiting for the disk, at most: beyond it they are not accepted. */
 const groupBytesMax = 16 * 1024 * 1024
 const segmentBytesMax = 1024 * 1024 * 1024
+/**
+ * Zeros written ahead of the records. A sync of bytes that the file has already need not wait for
+ * the file system's journal: a third of the time, and no waiting for what others sync.
+ */
+const reserveBytes = 1024 * 1024
+const zeros = Buffer.alloc(reserveBytes)
 /** After a failure the disk is left alone for this long; clicks are refused at once meanwhile. */
 const retryAfterMs = 100
 /** While failing, the disk is tried without a click too: a node that is not ready gets none. */
@@ -31,7 +37,10 @@ interface Group {
 interface OpenSegment {
   readonly file: WalFile
   readonly segment: number
+  /** End of the durable records. */
   offset: number
+  /** End of the zeros written ahead; behind the records. */
+  reserved: number
 }
 
 export interface CommitReport {
@@ -102,10 +111,18 @@ export function createWalWriter(options: WalWriterOptions): WalWriter {
     return depthSeen + pending >= bytesMax
   }
 
+  const closeSegment = async (): Promise<void> => {
+    // What is left of the zeros goes away; nothing else is unsynced.
+    await current?.file.truncate(current.offset).catch(() => {})
+    await current?.file.close().catch(() => {})
+    current = undefined
+  }
+
   const commit = async (group: Group): Promise<unknown> => {
     try {
       current ??= await openSegment(dir, nextSegment, files)
       await writeFully(current.file, group.buffer, group.bytes, current.offset)
+      await reserve(current, current.offset + group.bytes, segmentBytes)
       await current.file.datasync()
       current.offset += group.bytes
     } catch (error) {
@@ -120,10 +137,7 @@ export function createWalWriter(options: WalWriterOptions): WalWriter {
     control.durable = current
     ledger.grown(current)
     depthSeen = ledger.depth(control.shipped)
-    if (current.offset >= segmentBytes) {
-      await current.file.close().catch(() => {}) // its content is synced already
-      current = undefined
-    }
+    if (current.offset >= segmentBytes) await closeSegment()
     return undefined
   }
 
@@ -186,8 +200,7 @@ export function createWalWriter(options: WalWriterOptions): WalWriter {
       clearTimeout(probe)
       await pace.finish()
       clearTimeout(probe)
-      await current?.file.close().catch(() => {})
-      current = undefined
+      await closeSegment()
     },
   }
 }
@@ -215,10 +228,10 @@ async function openSegment(dir: string, segment: number, files: WalFiles): Promi
   try {
     await writeFully(file, segmentMagic, segmentMagic.length, 0)
   } catch (error) {
-    await seal(dir, { file, segment, offset: 0 }, files)
+    await seal(dir, { file, segment, offset: 0, reserved: 0 }, files)
     throw error
   }
-  return { file, segment, offset: segmentMagic.length }
+  return { file, segment, offset: segmentMagic.length, reserved: 0 }
 }
 
 /** A write may be partial (a disk that fills up): what is left is written, or fails. */
@@ -229,6 +242,14 @@ async function writeFully(file: WalFile, buffer: Buffer, length: number, at: num
     if (bytesWritten === 0) throw new Error('the disk took no bytes')
     written += bytesWritten
   }
+}
+
+/** Writes zeros ahead when the last ones are used up. Where that fails, records do without. */
+async function reserve(segment: OpenSegment, end: number, segmentBytes: number): Promise<void> {
+  if (end <= segment.reserved) return
+  const length = Math.min(reserveBytes, segmentBytes)
+  const written = await segment.file.write(zeros, 0, length, end).catch(() => undefined)
+  segment.reserved = end + (written?.bytesWritten ?? 0)
 }
 
 /**
