@@ -172,7 +172,7 @@ export const settings = {
   },
   CLICKLEDGER_REBUILD_MEMORY: {
     type: 'bytes',
-    default: '1GiB',
+    default: '2GiB',
     min: 64 * 1024 * 1024,
     doc: 'Memory of one rebuild worker; beyond it DuckDB spills to disk.',
   },
