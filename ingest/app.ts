@@ -1,0 +1,85 @@
+// Settings and adapters become the routes of an ingest node, and its HTTP server.
+import type { Server } from 'node:http'
+import type { Registry } from 'prom-client'
+import { createKeyLookup } from '#platform/api-keys.ts'
+import type { Catalogue } from '#platform/catalogue/port.ts'
+import type { Settings } from '#platform/config.ts'
+import { loadSecrets, type Secrets } from '#platform/secrets.ts'
+import { createAddressFacts } from './addresses.ts'
+import { createAdDirectory, createPlacementDirectory } from './ads.ts'
+import { createAgentParser } from './agents.ts'
+import { createAnswers } from './answer.ts'
+import { createBodyReader } from './body.ts'
+import type { Counters } from './counters.ts'
+import { createFactStamper, type StampFacts } from './facts.ts'
+import { createIngestServer } from './from-http.ts'
+import { openGeography } from './geo.ts'
+import { parseNetworks } from './network.ts'
+import { createRateLimiter } from './rate-limit.ts'
+import { createClickRoutes } from './routes/click.ts'
+import { createHealth } from './routes/health.ts'
+import { createPlacements } from './routes/placements.ts'
+import { createTrackEvents } from './routes/track-events.ts'
+import { createClientAddresses } from './visit.ts'
+import type { Wal } from './wal/wal.ts'
+
+export interface AppOptions {
+  readonly settings: Settings
+  readonly catalogue: Catalogue
+  readonly wal: Wal
+  readonly registry: Registry
+  readonly counters: Counters
+  /** Milliseconds; never goes back. */
+  now(): number
+  /** Where the server listens, once it does. */
+  url(): string
+  isClosing(): boolean
+  onFault(error: unknown): void
+}
+
+/** @throws ClickledgerError `invalid-settings` */
+export function createApp(options: AppOptions): Server {
+  const { settings, catalogue, wal, counters, now, onFault } = options
+  const keys = loadSecrets(settings)
+  const answers = createAnswers(counters, onFault)
+  const ads = createAdDirectory(catalogue)
+  const allow = createRateLimiter(settings.CLICKLEDGER_RATE_LIMIT)
+  const stamp = createStamper(settings, keys)
+  const shared = { ads, stamp, append: wal.append, answers, counters, keys, now }
+  const track = createTrackEvents({
+    ...shared,
+    allow,
+    lookupKey: createKeyLookup(catalogue, now),
+    readJson: createBodyReader(),
+  })
+  const trusted = settings.CLICKLEDGER_TRUSTED_PROXIES
+  return createIngestServer({
+    routes: {
+      ...createClickRoutes(shared),
+      trackEvent: (visit) => track(visit, 'api'),
+      importClicks: (visit) => track(visit, 'import'),
+      placement: createPlacements({
+        ...shared,
+        placements: createPlacementDirectory(catalogue),
+        publicUrl: () =>
+          settings.CLICKLEDGER_PUBLIC_INGEST_URL.replace(/\/+$/, '') || options.url(),
+      }),
+      ...createHealth({ ...options, answers, walBytesMax: settings.CLICKLEDGER_WAL_BYTES_MAX }),
+    },
+    answers,
+    clientOf: createClientAddresses(parseNetworks('CLICKLEDGER_TRUSTED_PROXIES', trusted)),
+    allow,
+    onFault,
+  })
+}
+
+function createStamper(settings: Settings, { ipKey, userKey }: Secrets): StampFacts {
+  const blocked = parseNetworks('CLICKLEDGER_BLOCKED_IPS', settings.CLICKLEDGER_BLOCKED_IPS)
+  const geography = openGeography(settings.CLICKLEDGER_GEO_DATABASE)
+  return createFactStamper({
+    addressFacts: createAddressFacts({ geography, ipKey, blocked }),
+    agentOf: createAgentParser(),
+    userKey,
+    node: settings.CLICKLEDGER_NODE_ID,
+  })
+}
