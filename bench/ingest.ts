@@ -8,7 +8,8 @@ import { upsertAds } from '#platform/catalogue/ads.ts'
 import { readSettings, type Settings } from '#platform/config.ts'
 import { openCatalogue, openEventLog } from '#platform/stack.ts'
 import { topics } from '#schemas/topics.ts'
-import { type LoadResult, loadAds, runLoad } from './support/http-load.ts'
+import { startAll } from '../cli/start.ts'
+import { type LoadResult, type LoadSpec, loadAds, runLoad } from './support/http-load.ts'
 import { type BenchResult, milliseconds, printResult, quantile } from './support/report.ts'
 import { type BenchServer, startServer } from './support/servers.ts'
 
@@ -40,12 +41,7 @@ export async function runIngestBench({
 }: IngestBenchOptions): Promise<IngestBench> {
   const dir = await mkdtemp(join(tmpdir(), 'clickledger-bench-'))
   try {
-    const settings = readSettings({
-      CLICKLEDGER_DATA_DIR: dir,
-      CLICKLEDGER_INGEST_PORT: '0',
-      CLICKLEDGER_RATE_LIMIT: '0',
-      CLICKLEDGER_LOG_LEVEL: 'warn',
-    })
+    const settings = settingsIn(join(dir, 'alone'))
     await makeAds(settings)
     const bare = await startServer()
     const ingest = await startServer(settings)
@@ -61,9 +57,33 @@ export async function runIngestBench({
     await bare.close()
     await ingest.close()
     const lost = sum(all.map((l) => l.accepted)) - (await recordsIn(settings))
-    return report(bareFull, ingestFull, atHalf, lost, sum(all.map((l) => l.others)))
+    const beside = await withEveryLayer(settingsIn(join(dir, 'all')), half)
+    const others = sum([...all, beside].map((l) => l.others))
+    return report({ bare: bareFull, ingest: ingestFull, atHalf, beside, lost, others })
   } finally {
     await rm(dir, { recursive: true, force: true })
+  }
+}
+
+const settingsIn = (dir: string): Settings =>
+  readSettings({
+    CLICKLEDGER_DATA_DIR: dir,
+    CLICKLEDGER_INGEST_PORT: '0',
+    CLICKLEDGER_SERVING_PORT: '0',
+    CLICKLEDGER_RATE_LIMIT: '0',
+    CLICKLEDGER_LOG_LEVEL: 'warn',
+  })
+
+/** The same load on a whole instance: judging, archiving and serving share the machine. */
+async function withEveryLayer(settings: Settings, load: LoadSpec): Promise<LoadResult> {
+  await makeAds(settings)
+  const instance = await startAll(settings, { quiet: true })
+  try {
+    const port = Number(new URL(instance.ingestUrl).port)
+    await runLoad({ ...load, port, seconds: Math.min(1, load.seconds) })
+    return await runLoad({ ...load, port })
+  } finally {
+    await instance.close()
   }
 }
 
@@ -92,13 +112,17 @@ async function inTurns(
   })
 }
 
-function report(
-  bare: Measured,
-  ingest: Measured,
-  half: LoadResult,
-  lost: number,
-  others: number,
-): IngestBench {
+interface Results {
+  readonly bare: Measured
+  readonly ingest: Measured
+  readonly atHalf: LoadResult
+  /** At the same load, with every layer running. */
+  readonly beside: LoadResult
+  readonly lost: number
+  readonly others: number
+}
+
+function report({ bare, ingest, atHalf, beside, lost, others }: Results): IngestBench {
   const ratio = ingest.perSecond / bare.perSecond
   const rate = (m: Measured) =>
     `${Math.round(m.perSecond).toLocaleString('en')}/s  (${m.cpuMicroseconds.toFixed(1)} us of its thread each)`
@@ -106,14 +130,15 @@ function report(
     const all = loads.flatMap((l) => [...l.latencies])
     return `p50 ${milliseconds(quantile(all, 0.5))}, p99 ${milliseconds(quantile(all, 0.99))}`
   }
+  const achieved = (load: LoadResult) => Math.round((load.answers * 1000) / load.milliseconds)
   const figures = {
     'bare node:http, 302, stores nothing': rate(bare),
     'ingest, 302, durable before the answer': rate(ingest),
     'ratio (floor 0.40x, aim 0.80x)': `${ratio.toFixed(2)}x`,
     'bare, saturated': latency(bare.loads),
     'ingest, saturated': latency(ingest.loads),
-    [`ingest at half of that (${Math.round((half.answers * 1000) / half.milliseconds)}/s)`]:
-      latency([half]),
+    [`ingest at half of that (${achieved(atHalf)}/s), alone`]: latency([atHalf]),
+    [`ingest at half of that (${achieved(beside)}/s), every layer running`]: latency([beside]),
     'clicks lost (accepted answers - records in the log)': String(lost),
     'answers other than 302': String(others),
   }
