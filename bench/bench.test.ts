@@ -20,7 +20,7 @@ test.serial('ingest: no accepted click is lost', async (t) => {
   const { result, lost, ratio } = await runIngestBench({ seconds: 0.6, connections: 8 })
   t.is(lost, 0)
   t.true(ratio > 0)
-  hasFigures(t, result, 8)
+  hasFigures(t, result, 9)
 })
 
 test.serial('speed layer: everything is judged', async (t) => {

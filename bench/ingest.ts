@@ -1,14 +1,18 @@
 // Redirects per second, each on disk before it is answered, beside a bare node:http server that
 // answers 302 and stores nothing. Both run in turns, because the machine's speed changes from one
 // second to the next. The client shares the machine: absolute figures are floors.
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { upsertAds } from '#platform/catalogue/ads.ts'
 import { readSettings, type Settings } from '#platform/config.ts'
 import { openCatalogue, openEventLog } from '#platform/stack.ts'
+import { until } from '#platform/wait.ts'
 import { topics } from '#schemas/topics.ts'
-import { startAll } from '../cli/start.ts'
+import { findInstance } from '../cli/session.ts'
 import { type LoadResult, type LoadSpec, loadAds, runLoad } from './support/http-load.ts'
 import { type BenchResult, milliseconds, printResult, quantile } from './support/report.ts'
 import { type BenchServer, startServer } from './support/servers.ts'
@@ -27,6 +31,7 @@ export interface IngestBench {
 }
 
 const rounds = 3
+const warmSeconds = 4
 
 interface Measured {
   readonly perSecond: number
@@ -74,16 +79,30 @@ const settingsIn = (dir: string): Settings =>
     CLICKLEDGER_LOG_LEVEL: 'warn',
   })
 
-/** The same load on a whole instance: judging, archiving and serving share the machine. */
+const cli = fileURLToPath(new URL('../cli/main.ts', import.meta.url))
+const instanceEnv = ['DATA_DIR', 'INGEST_PORT', 'SERVING_PORT', 'RATE_LIMIT', 'LOG_LEVEL'] as const
+
+/** The same load on a whole instance, a process of its own: judging, archiving and serving share the machine. */
 async function withEveryLayer(settings: Settings, load: LoadSpec): Promise<LoadResult> {
   await makeAds(settings)
-  const instance = await startAll(settings, { quiet: true })
+  const env = Object.fromEntries(
+    instanceEnv.map((name) => [`CLICKLEDGER_${name}`, String(settings[`CLICKLEDGER_${name}`])]),
+  )
+  const child = spawn(process.execPath, [cli, 'start'], {
+    env: { ...process.env, UV_THREADPOOL_SIZE: '16', ...env },
+    stdio: 'ignore',
+  })
   try {
-    const port = Number(new URL(instance.ingestUrl).port)
-    await runLoad({ ...load, port, seconds: Math.min(1, load.seconds) })
+    const { ingestUrl } = await until(() => findInstance(settings), {
+      ...{ timeoutMs: 60_000, everyMs: 100, what: 'the instance is up' },
+    })
+    const port = Number(new URL(ingestUrl).port)
+    // Layers that have just started are still being compiled: that is not what is measured.
+    await runLoad({ ...load, port, seconds: Math.min(warmSeconds, load.seconds) })
     return await runLoad({ ...load, port })
   } finally {
-    await instance.close()
+    child.kill('SIGTERM')
+    await once(child, 'exit')
   }
 }
 
