@@ -7,7 +7,7 @@ import test from 'ava'
 import { judgeNaively } from '#core/rules/naive.ts'
 import { defaultRuleSet } from '#core/rules/rule-set.ts'
 import { until } from '#platform/wait.ts'
-import { countByHour, explainDifferences, reportByHour } from './support/compare.ts'
+import { checkSpeedVerdicts, countByHour, reportByHour } from './support/compare.ts'
 import { readJudged, startInstance, type TestInstance } from './support/instance.ts'
 import {
   ipinyou,
@@ -74,17 +74,6 @@ check(
 
     await instance.close()
     const judged = await readJudged(instance.settings)
-    const speed = new Map(judged.map((click) => [click.event_id, click]))
-    t.is(speed.size, judged.length, 'each click is judged once')
-    t.is(judged.length, clicks.length)
-    const located = clicks.map((click) => ({
-      ...click,
-      raw_partition: speed.get(click.event_id)?.raw_partition ?? -1,
-      raw_offset: speed.get(click.event_id)?.raw_offset ?? -1,
-    }))
-    const historyMs = instance.settings.CLICKLEDGER_SPEED_WINDOW
-    const differences = explainDifferences(located, speed, historyMs)
-    t.log(`${clicks.length} clicks; speed differs from batch: ${JSON.stringify(differences)}`)
-    t.is(differences.unexplained, 0)
+    checkSpeedVerdicts(t, clicks, judged, instance.settings.CLICKLEDGER_SPEED_WINDOW)
   },
 )

@@ -9,7 +9,7 @@ import { until } from '#platform/wait.ts'
 import type { ArchivedClick } from '#schemas/fields.ts'
 import { hourMs, hourOf } from '#schemas/paths.ts'
 import type { Status } from '#schemas/verdicts.ts'
-import { countByHour, explainDifferences, reportByHour } from './support/compare.ts'
+import { checkSpeedVerdicts, countByHour, reportByHour } from './support/compare.ts'
 import { readJudged, startInstance } from './support/instance.ts'
 import {
   ipinyou,
@@ -94,16 +94,5 @@ check('a day of real clicks live: speed view, then the batch view after sealing'
   const final = await reportByHour(servingUrl, key, range, 'final')
   t.deepEqual(final, countByHour(sent, naive), 'the batch view is the naive definition')
 
-  const speed = new Map(judged.map((click) => [click.event_id, click]))
-  t.is(judged.length, sent.length)
-  t.is(speed.size, sent.length)
-  const located = sent.map((click) => ({
-    ...click,
-    raw_partition: speed.get(click.event_id)?.raw_partition ?? -1,
-    raw_offset: speed.get(click.event_id)?.raw_offset ?? -1,
-  }))
-  const historyMs = instance.settings.CLICKLEDGER_SPEED_WINDOW
-  const differences = explainDifferences(located, speed, historyMs)
-  t.log(`${sent.length} clicks; speed differs from batch: ${JSON.stringify(differences)}`)
-  t.is(differences.unexplained, 0)
+  checkSpeedVerdicts(t, sent, judged, instance.settings.CLICKLEDGER_SPEED_WINDOW)
 })

@@ -1,5 +1,6 @@
 // Comparing what the platform says with the naive definition: per ad and hour, and click by click.
 
+import type { ExecutionContext } from 'ava'
 import { type JudgeableClick, judgeNaively, keyOf } from '#core/rules/naive.ts'
 import { defaultRuleSet, isRepeat, type Verdict } from '#core/rules/rule-set.ts'
 import type { JudgedClick } from '#schemas/fields.ts'
@@ -79,14 +80,14 @@ export async function reportByHour(
 }
 
 /** Why the speed layer may judge otherwise than batch does. */
-export type Difference = 'other-partition' | 'late' | 'wider-window' | 'unexplained'
+type Difference = 'other-partition' | 'late' | 'wider-window' | 'unexplained'
 
 /**
  * Names each difference between speed verdicts and the naive ones.
  * @param clicks - with raw_partition and raw_offset as in the log
  * @param historyMs - what the speed layer remembers
  */
-export function explainDifferences(
+function explainDifferences(
   clicks: readonly JudgeableClick[],
   speed: ReadonlyMap<string, Pick<JudgedClick, 'status' | 'rule'>>,
   historyMs: number,
@@ -126,4 +127,24 @@ export function explainDifferences(
 function isOutOfOrder(a: JudgeableClick, b: JudgeableClick): boolean {
   const byTime = a.event_time - b.event_time || (a.event_id < b.event_id ? -1 : 1)
   return byTime < 0 !== a.raw_offset < b.raw_offset
+}
+
+/** Every click was judged once, and where speed and batch differ there is a name for it. */
+export function checkSpeedVerdicts(
+  t: ExecutionContext,
+  clicks: readonly JudgeableClick[],
+  judged: readonly JudgedClick[],
+  historyMs: number,
+): void {
+  const speed = new Map(judged.map((click) => [click.event_id, click]))
+  t.is(speed.size, judged.length, 'each click is judged once')
+  t.is(judged.length, clicks.length)
+  const located = clicks.map((click) => ({
+    ...click,
+    raw_partition: speed.get(click.event_id)?.raw_partition ?? -1,
+    raw_offset: speed.get(click.event_id)?.raw_offset ?? -1,
+  }))
+  const differences = explainDifferences(located, speed, historyMs)
+  t.log(`${clicks.length} clicks; speed differs from batch: ${JSON.stringify(differences)}`)
+  t.is(differences.unexplained, 0)
 }
