@@ -73,7 +73,6 @@ function scopeColumns(rule: RepeatRule): string[] {
 /** Unmarked clicks whose key occurs more than `after` times: all that the rule can ever catch or count. */
 function scopeSql(ruleSet: RuleSet, rule: RepeatRule, range: TimeRange, slice: Slice): string {
   const key = keyColumns(rule)
-  const _keyList = key.join(', ')
   const looked = all([
     within(range.start - rule.windowMs, range.end),
     slice(key),
@@ -123,7 +122,7 @@ function copiesSql(
         ORDER BY c.event_time, c.raw_partition, c.raw_offset) AS prior
     FROM (SELECT ${columns} FROM clicks WHERE ${looked}) c
     SEMI JOIN ${repeated} k ON c.key_hash = k.key_hash
-  ) lagged WHERE event_time > ${range.start - widestWindowMs(ruleSet)} AND prior > event_time - ${identityRule.windowMs}`
+  ) lagged WHERE event_time > ${range.start - Math.max(1, widestWindowMs(ruleSet))} AND prior > event_time - ${identityRule.windowMs}`
 }
 
 /** Clicks of the range that a repeat rule catches: the n-th previous click of the key is inside the window. */

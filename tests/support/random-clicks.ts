@@ -39,7 +39,7 @@ export function randomClicks(options: { spanMs: number; ids: number; max: number
       .chain((text) => fc.constantFrom('', '', '', text)),
   })
   return fc
-    .array(click, { maxLength: options.max })
+    .array(click, { maxLength: options.max, size: 'max' })
     .map((list) =>
       list.map((fields, i) => clickWith({ ...fields, raw_partition: i % 3, raw_offset: i })),
     )
