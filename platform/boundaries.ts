@@ -39,6 +39,13 @@ export async function readBoundary(catalogue: Queryable): Promise<BoundaryRecord
   )
 }
 
+/** The boundary in force. @throws ClickledgerError `unavailable` where none was ever published */
+export async function boundaryInForce(catalogue: Queryable): Promise<BoundaryRecord> {
+  const record = await readBoundary(catalogue)
+  if (!record) throw new ClickledgerError('unavailable', 'No boundary has been published yet.')
+  return record
+}
+
 export interface NewBoundary {
   readonly boundary: number
   readonly publishedAt: number

@@ -1,15 +1,6 @@
 // The published boundary and the runs behind it, read for every request: two tiny queries, and no
 // cache that could answer with an old boundary after its speed clicks have been dropped.
-import { type BoundaryRecord, readBoundary } from '#platform/boundaries.ts'
 import type { Queryable } from '#platform/catalogue/port.ts'
-import { ClickledgerError } from '#schemas/errors.ts'
-
-/** The boundary in force. @throws ClickledgerError `unavailable` where none was ever published */
-export async function boundaryInForce(catalogue: Queryable): Promise<BoundaryRecord> {
-  const record = await readBoundary(catalogue)
-  if (!record) throw new ClickledgerError('unavailable', 'No boundary has been published yet.')
-  return record
-}
 
 export interface PublishedRun {
   readonly run_id: string

@@ -3,16 +3,12 @@
 import { provenanceOf } from '#core/boundary.ts'
 import type { ReportQuery, ReportRow } from '#core/report-query.ts'
 import type { BoundaryRecord } from '#platform/boundaries.ts'
+import { boundaryInForce } from '#platform/boundaries.ts'
 import type { Queryable } from '#platform/catalogue/port.ts'
 import { ClickledgerError } from '#schemas/errors.ts'
 import { limits } from '#schemas/limits.ts'
 import type { MetricName } from '#schemas/metrics.ts'
-import {
-  boundaryInForce,
-  currentRuleSetVersion,
-  type PublishedRun,
-  publishedRuns,
-} from './boundary.ts'
+import { currentRuleSetVersion, type PublishedRun, publishedRuns } from './boundary.ts'
 import { bucketEnd, bucketStart, formatInstant } from './buckets.ts'
 import { encodeCursor, fingerprintOf } from './cursor.ts'
 import type { Facts, FactsReader } from './freshness.ts'

@@ -82,3 +82,33 @@ async function publications({ catalogue }: Layers): Promise<Map<number, string>>
   )
   return new Map(rows.map((row) => [Number(row.hour), row.run_id]))
 }
+
+test('hours sealed under older rules stay true to them when late clicks come', async (t) => {
+  const layers = await startLayers(scratchDir(t), start + 5 * 60_000)
+  t.teardown(() => layers.close())
+  const [only] = clicksIn(start, hourMs, 5)
+  if (!only) return t.fail('no click made')
+  const click = (id: string, at: number) => ({
+    ...only,
+    ...{ event_id: id, event_time: at, received_time: at, marks: '' },
+    ...{ impression_id: 'seen', visitor: id, ip_hash: id },
+  })
+  await layers.append([click('second', start + hourMs + 1_000)])
+  layers.clock.advance(4 * hourMs)
+  await layers.sealed(start + 3 * hourMs)
+  // The newest rules catch nothing; the hour was sealed under those that catch a repeated impression.
+  await layers.catalogue.query(
+    'INSERT INTO rule_sets (version, body, created_at, created_by) VALUES ($1, $2, 0, $3)',
+    [2, JSON.stringify({ version: 2, rules: [] }), 'test'],
+  )
+  await layers.append([click('first', start + 1_000)])
+  await layers.rebuild.startRebuild({ reason: 'test' })
+  const duplicates = async () => {
+    const totals = await layers.olap.hourTotals('batch', start + hourMs, start + 2 * hourMs)
+    return totals[0]?.duplicate_click_count
+  }
+  await until(async () => (await duplicates()) === 1, {
+    ...{ timeoutMs: 30_000, what: 'the later click is a duplicate of the late one' },
+  })
+  t.is(await duplicates(), 1)
+})

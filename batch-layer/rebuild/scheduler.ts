@@ -3,7 +3,7 @@
 
 import type { SealingProof } from '#core/boundary.ts'
 import { parseRuleSet, type RuleSet } from '#core/rules/rule-set.ts'
-import { publishBoundary, readBoundary } from '#platform/boundaries.ts'
+import { boundaryInForce, publishBoundary } from '#platform/boundaries.ts'
 import type { EventLog } from '#platform/event-log/port.ts'
 import type { Logger } from '#platform/log.ts'
 import { currentRuleSet } from '#platform/rule-sets.ts'
@@ -12,7 +12,7 @@ import { ClickledgerError } from '#schemas/errors.ts'
 import { topics } from '#schemas/topics.ts'
 import { archivedEnds } from '../archive/archive-index.ts'
 import { requestArchive } from '../archive/requests.ts'
-import { dirtyHours, readHours } from './dirty-hours.ts'
+import { type DirtyHour, dirtyHours, readHours } from './dirty-hours.ts'
 import { type NarrowParts, narrowDirty } from './narrow-dirty.ts'
 import { type HourRules, reachOf } from './plan.ts'
 import { type RebuildParts, type RebuildResult, rebuildHours } from './rebuild.ts'
@@ -64,12 +64,6 @@ export function createScheduler(parts: SchedulerParts) {
     return parsed
   }
 
-  const boundaryNow = async () => {
-    const record = await readBoundary(catalogue)
-    if (!record) throw new ClickledgerError('unavailable', 'no boundary has been published yet')
-    return record
-  }
-
   const withRules = async (
     hours: readonly { hour: number; ruleSet: number | undefined }[],
   ): Promise<HourRules[]> => {
@@ -83,7 +77,7 @@ export function createScheduler(parts: SchedulerParts) {
   }
 
   const seal = async (proof: SealingProof): Promise<void> => {
-    const before = await boundaryNow()
+    const before = await boundaryInForce(catalogue)
     if (proof.boundary <= before.boundary) return
     const { archive } = await readHours(catalogue)
     const hours = archive
@@ -106,12 +100,20 @@ export function createScheduler(parts: SchedulerParts) {
     if (moved) logger.info({ boundary: new Date(proof.boundary), ...run }, 'boundary moved')
   }
 
-  const findDirty = async () => {
-    const { boundary } = await boundaryNow()
+  const findDirty = async (): Promise<DirtyHour[]> => {
+    const { boundary } = await boundaryInForce(catalogue)
     const { archive, built } = await readHours(catalogue)
-    const ruleSet = await currentRuleSet(catalogue)
-    const dirty = dirtyHours(archive, built, boundary, reachOf(ruleSet))
-    return narrowDirty(parts, dirty, built, ruleSet)
+    // An hour looks back as far as the rules it was published under, not those of today.
+    const versions = new Set(built.map(({ ruleSet }) => ruleSet))
+    const inUse = await Promise.all([...versions].map(ruleSetOf))
+    const reach = Math.max(0, ...inUse.map(reachOf))
+    const dirty = dirtyHours(archive, built, boundary, reach)
+    const found = dirty.filter(({ ruleSet }) => ruleSet === undefined)
+    for (const ruleSet of inUse) {
+      const sealed = dirty.filter((hour) => hour.ruleSet === ruleSet.version)
+      found.push(...(await narrowDirty(parts, sealed, built, ruleSet)))
+    }
+    return found
   }
 
   const rebuildDirty = async (reason: string, onBegin?: (runId: string) => void) => {
@@ -137,7 +139,7 @@ export function createScheduler(parts: SchedulerParts) {
   const rebuildRange = async (order: RebuildOrder, onBegin: (runId: string) => void) => {
     const { from, to, reason, ruleSet } = order
     if (from === undefined || to === undefined) return rebuildDirty(reason, onBegin)
-    const { boundary } = await boundaryNow()
+    const { boundary } = await boundaryInForce(catalogue)
     const { archive, built } = await readHours(catalogue)
     const sealed = new Map(built.map((hour) => [hour.hour, hour.ruleSet]))
     const hours = [...new Set([...archive, ...built].map(({ hour }) => hour))]
@@ -152,7 +154,7 @@ export function createScheduler(parts: SchedulerParts) {
   const pruneSpeedView = async (): Promise<void> => {
     if (now() - prunedAt < pruneEveryMs) return
     prunedAt = now()
-    const { boundary } = await boundaryNow()
+    const { boundary } = await boundaryInForce(catalogue)
     await parts.olap.dropSpeedBefore(Math.min(boundary, now() - parts.speedRetentionMs))
   }
 
@@ -160,7 +162,7 @@ export function createScheduler(parts: SchedulerParts) {
     /** One look: seals what can be sealed, rebuilds what is dirty. */
     tick: (): Promise<void> =>
       inTurn(async () => {
-        const { boundary } = await boundaryNow()
+        const { boundary } = await boundaryInForce(catalogue)
         const state = await sealing.step(boundary)
         if (state.kind === 'proven') await seal(state.proof)
         await rebuildDirty('late clicks or an import')

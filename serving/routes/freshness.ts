@@ -1,7 +1,8 @@
 // GET /v1/freshness: how fresh the answers are.
+
+import { boundaryInForce } from '#platform/boundaries.ts'
 import type { Queryable } from '#platform/catalogue/port.ts'
 import { everyRole } from '../auth.ts'
-import { boundaryInForce } from '../boundary.ts'
 import { describeFreshness, type FactsReader } from '../freshness.ts'
 import { answers, Freshness } from '../schemas.ts'
 import type { Server } from '../server.ts'

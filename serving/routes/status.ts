@@ -1,11 +1,11 @@
 // GET /v1/status: everything an operator asks first. Totals are merged over all of time, as a report.
 import { Type } from 'typebox'
 import type { BoundaryRecord } from '#platform/boundaries.ts'
+import { boundaryInForce } from '#platform/boundaries.ts'
 import type { Queryable } from '#platform/catalogue/port.ts'
 import type { Heartbeat } from '#platform/heartbeats.ts'
 import type { LayerName } from '#schemas/heartbeats.ts'
 import { operators } from '../auth.ts'
-import { boundaryInForce } from '../boundary.ts'
 import { describeFreshness, type Facts, type FactsReader } from '../freshness.ts'
 import type { QueryGate } from '../query-gate.ts'
 import { defaultMetrics } from '../report-params.ts'

@@ -1,8 +1,8 @@
 // What machines ask: alive, ready, metrics. No key: they tell nothing about clicks of anyone.
 import type { Registry } from 'prom-client'
+import { boundaryInForce } from '#platform/boundaries.ts'
 import type { Queryable } from '#platform/catalogue/port.ts'
 import { ClickledgerError } from '#schemas/errors.ts'
-import { boundaryInForce } from '../boundary.ts'
 import type { FactsReader } from '../freshness.ts'
 import type { Server } from '../server.ts'
 
