@@ -1,8 +1,10 @@
 // Whatever comes in over HTTP, the answer is no 5xx and the node goes on. Requests are written on
 // plain sockets, because HTTP clients refuse to send most of what is interesting.
+
 import { connect } from 'node:net'
 import test from 'ava'
 import fc from 'fast-check'
+import { clickJsonFields } from '#schemas/click-json.ts'
 import { clicksInLog, makeKey, newSettings, startIngest } from './test-support.ts'
 
 const answerTimeoutMs = 10_000
@@ -123,21 +125,7 @@ const header = fc.oneof(
   },
 )
 
-const fieldName = fc.constantFrom(
-  'event_id',
-  'ad_id',
-  'campaign_id',
-  'publisher_id',
-  'impression_id',
-  'user_id',
-  'ip_address',
-  'user_agent',
-  'timestamp_ms',
-  'referrer_url',
-  'additional_params',
-  '__proto__',
-  'other',
-)
+const fieldName = fc.constantFrom<string>(...clickJsonFields, '__proto__', 'other')
 const fieldValue = fc.oneof(
   word,
   fc.constant('ad-1'),

@@ -19,3 +19,18 @@ export interface RunningLayer {
   /** Accepts no more, drains within a deadline, releases everything. */
   close(): Promise<void>
 }
+
+/**
+ * A layer whose work is one loop that ends when `stopping` is aborted and releases what it holds.
+ * @param run - the loop, with its release; its failure shows on `done`
+ */
+export function loopLayer(run: Promise<void>, stopping: AbortController): RunningLayer {
+  run.catch(() => {}) // seen by the owner on `done`
+  return {
+    done: run,
+    async close() {
+      stopping.abort()
+      await run.catch(() => {})
+    },
+  }
+}

@@ -3,7 +3,7 @@
 import type { RuleSet } from '#core/rules/rule-set.ts'
 import type { EventLog, Processor } from '#platform/event-log/port.ts'
 import { reportHeartbeat } from '#platform/heartbeats.ts'
-import type { LayerContext, RunningLayer } from '#platform/layer.ts'
+import { type LayerContext, loopLayer, type RunningLayer } from '#platform/layer.ts'
 import { currentRuleSet } from '#platform/rule-sets.ts'
 import { openCatalogue, openEventLog } from '#platform/stack.ts'
 import { pause } from '#platform/wait.ts'
@@ -107,14 +107,7 @@ export async function runSpeedLayer({
   }
 
   const done = run().finally(() => release(log, catalogue))
-  done.catch(() => {}) // seen by the owner on `done`
-  return {
-    done,
-    async close() {
-      stopping.abort()
-      await done.catch(() => {})
-    },
-  }
+  return loopLayer(done, stopping)
 }
 
 async function release(log: EventLog, catalogue: { close(): Promise<void> }): Promise<void> {

@@ -2,7 +2,7 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { reportHeartbeat } from '#platform/heartbeats.ts'
-import type { LayerContext, RunningLayer } from '#platform/layer.ts'
+import { type LayerContext, loopLayer, type RunningLayer } from '#platform/layer.ts'
 import { dataPaths, openCatalogue, openEventLog, openObjectStore } from '#platform/stack.ts'
 import { backoffMs, pause } from '#platform/wait.ts'
 import { topics } from '#schemas/topics.ts'
@@ -74,12 +74,5 @@ export async function runArchive({ settings, clock, logger }: LayerContext): Pro
     for (const archiver of archivers) await archiver.close()
     await Promise.all([log.close(), objects.close(), catalogue.close()])
   })
-  done.catch(() => {}) // seen by the owner on `done`
-  return {
-    done,
-    async close() {
-      stopping.abort()
-      await done.catch(() => {})
-    },
-  }
+  return loopLayer(done, stopping)
 }

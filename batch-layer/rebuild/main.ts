@@ -2,7 +2,7 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Piscina } from 'piscina'
-import type { LayerContext, RunningLayer } from '#platform/layer.ts'
+import { type LayerContext, loopLayer, type RunningLayer } from '#platform/layer.ts'
 import type { OlapStore } from '#platform/olap/port.ts'
 import { dataPaths, openCatalogue, openEventLog } from '#platform/stack.ts'
 import { pause } from '#platform/wait.ts'
@@ -65,13 +65,8 @@ export async function runRebuild(
     await pool.destroy()
     await Promise.all([log.close(), catalogue.close()])
   })
-  done.catch(() => {}) // seen by the owner on `done`
   return {
-    done,
+    ...loopLayer(done, stopping),
     startRebuild: (order) => scheduler.start(order),
-    async close() {
-      stopping.abort()
-      await done.catch(() => {})
-    },
   }
 }

@@ -3,8 +3,6 @@ import type { Catalogue, Queryable } from '#platform/catalogue/port.ts'
 import type { RebuildPlan } from './plan.ts'
 import type { StagedHour } from './stage-worker.ts'
 
-export type RunStatus = 'running' | 'done' | 'failed'
-
 export interface NewRun {
   readonly runId: string
   readonly kind: 'seal' | 'rebuild'
