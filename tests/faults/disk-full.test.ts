@@ -78,11 +78,15 @@ const untilAccepted = ({ ledger }: Load) => {
   return until(() => ledger.accepted.size > before + 50, { ...deadline, what })
 }
 
-/** Waits until a run of clicks has been refused, with none accepted in between. */
-async function untilRefused({ ledger }: Load): Promise<void> {
+/**
+ * Waits until a run of clicks has been refused, with none accepted in between.
+ * @param disk - kept full meanwhile: what was shipped gives its room back
+ */
+async function untilRefused({ ledger }: Load, disk?: FullDisk): Promise<void> {
   let accepted = -1
   let refused = 0
   const isRefusing = () => {
+    disk?.fill()
     if (ledger.accepted.size !== accepted) {
       accepted = ledger.accepted.size
       refused = ledger.refused.size
@@ -142,25 +146,41 @@ function mountSmall(t: ExecutionContext, path: string, size: string): boolean {
   return true
 }
 
-/** Takes all the room that is left, or all but some. @returns how to give it back */
-function fillDisk(dir: string, leaveBytes = 0): () => void {
+interface FullDisk {
+  /** Takes what room there is (again). */
+  fill(): void
+  giveBack(): void
+}
+
+/** Takes all the room that is left, or all but some. */
+function fillDisk(dir: string, leaveBytes = 0): FullDisk {
   const path = join(dir, 'ballast')
-  const file = openSync(path, 'w')
-  try {
-    // Whole pages, then single bytes: no page that is half full is left either.
-    for (const bytes of [4096, 1]) {
-      try {
-        const block = Buffer.alloc(bytes)
-        while (writeSync(file, block) > 0);
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error
+  const fill = () => {
+    const file = openSync(path, 'a')
+    try {
+      // Whole pages, then single bytes: no page that is half full is left either.
+      for (const bytes of [4096, 1]) {
+        try {
+          const block = Buffer.alloc(bytes)
+          while (writeSync(file, block) > 0);
+        } catch (error) {
+          if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error
+        }
       }
+      if (leaveBytes > 0) ftruncateSync(file, fstatSync(file).size - leaveBytes)
+    } finally {
+      closeSync(file)
     }
-    if (leaveBytes > 0) ftruncateSync(file, fstatSync(file).size - leaveBytes)
-  } finally {
-    closeSync(file)
   }
-  return () => rmSync(path)
+  fill()
+  return { fill, giveBack: () => rmSync(path) }
+}
+
+/** Waits until the full disk is all there is: everything accepted is shipped, no room comes back. */
+async function untilFullForGood(load: Load, disk: FullDisk, ingestUrl: string): Promise<void> {
+  await untilRefused(load, disk)
+  await untilShipped(ingestUrl)
+  await untilRefused(load, disk)
 }
 
 test('a full disk under the write-ahead log, also across a kill: nothing accepted is lost', async (t) => {
@@ -178,21 +198,21 @@ test('a full disk under the write-ahead log, also across a kill: nothing accepte
   load.target = ingestUrl
   await untilAccepted(load)
 
-  let giveBack = fillDisk(wal)
-  await untilRefused(load)
+  let disk = fillDisk(wal)
+  await untilFullForGood(load, disk, ingestUrl)
   await checkRefusals(t, ingestUrl)
-  giveBack()
+  disk.giveBack()
   await untilAccepted(load)
 
-  giveBack = fillDisk(wal)
-  await untilRefused(load)
+  disk = fillDisk(wal)
+  await untilRefused(load, disk)
   await program.end('SIGKILL')
   load.target = undefined
   ;({ program, ingestUrl } = await start())
   load.target = ingestUrl
-  await untilRefused(load)
+  await untilFullForGood(load, disk, ingestUrl)
   await checkRefusals(t, ingestUrl)
-  giveBack()
+  disk.giveBack()
   await untilAccepted(load)
 
   await load.stop()
@@ -220,13 +240,13 @@ test('a full disk under everything: redirects go on, and all layers go on when t
 
   // What is left decides which layer meets the full disk first: with each amount another one.
   for (const leaveKiB of [600, 150, 40]) {
-    const giveBack = fillDisk(env.CLICKLEDGER_DATA_DIR, leaveKiB * 1024)
+    const disk = fillDisk(env.CLICKLEDGER_DATA_DIR, leaveKiB * 1024)
     await untilRefused(load)
     const refused = load.ledger.refused.size
     const what = 'redirects go on for a while'
     await until(() => load.ledger.refused.size > refused + 500, { ...deadline, what })
     t.true(program.isRunning, program.stderr.slice(-2_000))
-    giveBack()
+    disk.giveBack()
     await untilAccepted(load)
   }
 
