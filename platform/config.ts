@@ -68,6 +68,9 @@ function readOne(name: string, spec: Setting, text: string): { value?: unknown; 
   if (spec.bytesMin !== undefined && text !== '' && Buffer.byteLength(text) < spec.bytesMin) {
     return { fault: `${name}: ${shown} has fewer than ${spec.bytesMin} bytes` }
   }
+  if (spec.pattern && !new RegExp(spec.pattern).test(text)) {
+    return { fault: `${name}: ${shown} does not match ${spec.pattern}` }
+  }
   if (spec.isFile && text !== '' && !isExistingFile(text)) {
     return { fault: `${name}: ${shown} is no file` }
   }

@@ -13,6 +13,8 @@ export interface Setting {
   readonly max?: number
   /** Bytes of a text that is not empty, at least. */
   readonly bytesMin?: number
+  /** Regular expression that the text must match. */
+  readonly pattern?: string
   /** The path of a file that must be there, where it is not empty. */
   readonly isFile?: true
 }
@@ -193,6 +195,141 @@ export const settings = {
     default: 'PT30S',
     min: 100,
     doc: 'A report query is stopped after this time.',
+  },
+  CLICKLEDGER_NAMESPACE: {
+    type: 'string',
+    default: '',
+    pattern: '^([a-z][a-z0-9-]{0,30})?$',
+    doc: 'Several installations on one set of servers: prefix of topics, groups, datasources and object keys, and the schema of the catalogue in PostgreSQL. Small letters, digits and hyphens.',
+  },
+  CLICKLEDGER_KAFKA_BROKERS: {
+    type: 'list',
+    default: '',
+    doc: 'Bootstrap servers (host:port) of Redpanda or Apache Kafka; empty: the embedded event log.',
+  },
+  CLICKLEDGER_KAFKA_USERNAME: {
+    type: 'string',
+    default: '',
+    doc: 'SASL user name; empty: no authentication.',
+  },
+  CLICKLEDGER_KAFKA_PASSWORD: {
+    type: 'string',
+    default: '',
+    secret: true,
+    doc: 'SASL password.',
+  },
+  CLICKLEDGER_KAFKA_SASL: {
+    type: 'string',
+    default: 'scram-sha-256',
+    choices: ['plain', 'scram-sha-256', 'scram-sha-512'],
+    doc: 'SASL mechanism, where there is a user name.',
+  },
+  CLICKLEDGER_KAFKA_TLS: {
+    type: 'boolean',
+    default: 'false',
+    doc: 'Connect to the brokers with TLS. NODE_EXTRA_CA_CERTS adds a certificate authority.',
+  },
+  CLICKLEDGER_KAFKA_REPLICATION: {
+    type: 'int',
+    default: '3',
+    min: 1,
+    doc: 'Replicas of topics when they are made; fewer where the cluster has fewer brokers. With three, two must have a record before it is acknowledged.',
+  },
+  CLICKLEDGER_SCHEMA_REGISTRY_URL: {
+    type: 'string',
+    default: '',
+    doc: 'Confluent-compatible schema registry in which the schema of clicks.raw is registered on start; empty: none is needed.',
+  },
+  CLICKLEDGER_DRUID_URL: {
+    type: 'string',
+    default: '',
+    doc: 'URL of the Druid router (with its management proxy); empty: the embedded OLAP store.',
+  },
+  CLICKLEDGER_DRUID_USERNAME: {
+    type: 'string',
+    default: '',
+    doc: 'User of Druid, basic authentication; empty: none.',
+  },
+  CLICKLEDGER_DRUID_PASSWORD: {
+    type: 'string',
+    default: '',
+    secret: true,
+    doc: 'Password of the Druid user.',
+  },
+  CLICKLEDGER_DRUID_KAFKA_BROKERS: {
+    type: 'list',
+    default: '',
+    doc: 'Bootstrap servers as Druid reaches them; empty: CLICKLEDGER_KAFKA_BROKERS.',
+  },
+  CLICKLEDGER_DRUID_TASKS: {
+    type: 'int',
+    default: '1',
+    min: 1,
+    doc: 'Realtime tasks that share the partitions of clicks.judged.',
+  },
+  CLICKLEDGER_DRUID_REPLICAS: {
+    type: 'int',
+    default: '1',
+    min: 1,
+    doc: 'Copies of each realtime task. With two, answers stay whole while one dies.',
+  },
+  CLICKLEDGER_DRUID_TASK_DURATION: {
+    type: 'duration',
+    default: 'PT1H',
+    min: 60_000,
+    doc: 'How long a realtime task reads before it publishes its segments.',
+  },
+  CLICKLEDGER_S3_BUCKET: {
+    type: 'string',
+    default: '',
+    doc: 'Bucket of the archive and of staged runs; empty: the embedded object store.',
+  },
+  CLICKLEDGER_S3_ENDPOINT: {
+    type: 'string',
+    default: '',
+    doc: 'URL of an S3 server; empty: AWS.',
+  },
+  CLICKLEDGER_S3_REGION: { type: 'string', default: 'us-east-1', doc: 'Region of the bucket.' },
+  CLICKLEDGER_S3_PATH_STYLE: {
+    type: 'boolean',
+    default: 'false',
+    doc: 'true: the bucket is in the path (most servers that are not AWS). false: in the host name.',
+  },
+  CLICKLEDGER_S3_ACCESS_KEY: {
+    type: 'string',
+    default: '',
+    secret: true,
+    doc: 'Access key; empty: found as the AWS SDK finds it (environment, profile, role).',
+  },
+  CLICKLEDGER_S3_SECRET_KEY: {
+    type: 'string',
+    default: '',
+    secret: true,
+    doc: 'Secret key that belongs to the access key.',
+  },
+  CLICKLEDGER_OBJECT_CACHE_BYTES: {
+    type: 'bytes',
+    default: '4GiB',
+    min: 64 * 1024 * 1024,
+    doc: 'Local copies of objects for engines that read files, at most (S3 only).',
+  },
+  CLICKLEDGER_POSTGRES_URL: {
+    type: 'string',
+    default: '',
+    secret: true,
+    doc: 'postgres:// URL of the catalogue; empty: the embedded catalogue.',
+  },
+  CLICKLEDGER_POSTGRES_POOL: {
+    type: 'int',
+    default: '4',
+    min: 2,
+    doc: 'Connections to PostgreSQL that one layer keeps, at most.',
+  },
+  CLICKLEDGER_REDIS_URL: {
+    type: 'string',
+    default: '',
+    secret: true,
+    doc: 'redis:// URL of the cache of ads that ingest nodes share; empty: each has just its own. Never trusted, never waited for.',
   },
   CLICKLEDGER_URL: {
     type: 'string',

@@ -1,0 +1,7 @@
+// Tests on real servers: `npm run test:stack` starts them and sets TEST_STACK.
+export default {
+  extensions: ['js', 'ts'],
+  files: ['**/*.stack-test.ts', '!node_modules', '!data'],
+  timeout: '10m',
+  concurrency: 1,
+}

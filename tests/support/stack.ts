@@ -1,0 +1,36 @@
+// The real servers for tests, as infra/local started them: TEST_STACK names its state file. Every
+// test gets a namespace of its own on them.
+import { randomBytes } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import type { ExecutionContext } from 'ava'
+import { readSettings, type Settings } from '#platform/config.ts'
+import { scratchDir } from './contract.ts'
+
+export interface StackState {
+  /** CLICKLEDGER_ settings that name every server. */
+  readonly env: Readonly<Record<string, string>>
+  readonly servers: Readonly<Record<string, { readonly pid: number; readonly port: number }>>
+}
+
+/** @throws Error where no stack was started for this test */
+export function stackState(): StackState {
+  const path = process.env.TEST_STACK
+  if (!path) throw new Error('TEST_STACK is not set: run `npm run test:stack`')
+  return JSON.parse(readFileSync(path, 'utf8'))
+}
+
+/** Environment of an installation of its own on the real servers. */
+export function stackEnv(t: ExecutionContext, more: Readonly<Record<string, string>> = {}) {
+  return {
+    ...stackState().env,
+    CLICKLEDGER_NAMESPACE: `t${randomBytes(5).toString('hex')}`,
+    CLICKLEDGER_DATA_DIR: scratchDir(t),
+    ...more,
+  }
+}
+
+/** The same, read. */
+export const stackSettings = (
+  t: ExecutionContext,
+  more: Readonly<Record<string, string>> = {},
+): Settings => readSettings(stackEnv(t, more))
