@@ -1,4 +1,5 @@
 // Tests that need no server: `npm test`.
+// biome-ignore lint/style/noDefaultExport: ava reads the default export
 export default {
   extensions: ['js', 'ts'],
   files: ['**/*.test.ts', '!node_modules', '!data'],
