@@ -85,3 +85,7 @@ test('of several speed nodes, the slowest that still holds a partition counts', 
   t.like(speedCandidate(takenOver), { watermark: 9_000 })
   t.is(speedCandidate([]), undefined)
 })
+
+test('while nobody holds a partition, nothing is proven', (t) => {
+  t.like(speedCandidate([speed(9_000, [1, 2], [0], 'a')]), { watermark: 0 })
+})

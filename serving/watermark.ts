@@ -42,10 +42,12 @@ export function speedCandidate(
   const [first] = chosen
   if (!first) return undefined
   const width = Math.max(...chosen.map(({ body }) => body.judgedEnds.length))
+  // clicks.judged has as many partitions as clicks.raw: of one that nobody holds nothing is known.
+  const isWhole = covered.size >= width
   return {
     ...first.body,
     reportedAt: first.reportedAt,
-    watermark: Math.min(...chosen.map(({ body }) => body.watermark)),
+    watermark: isWhole ? Math.min(...chosen.map(({ body }) => body.watermark)) : 0,
     partitions: chosen.flatMap(({ body }) => body.partitions),
     judgedEnds: Array.from({ length: width }, (_, p) =>
       Math.max(...chosen.map(({ body }) => body.judgedEnds[p] ?? 0)),

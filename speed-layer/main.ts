@@ -31,12 +31,6 @@ export async function runSpeedLayer({
   const timesMax = Math.ceil(settings.CLICKLEDGER_SPEED_KEYS_MAX / partitions)
   const stopping = new AbortController()
 
-  const retire = () => {
-    for (const { counts } of judges.values()) addCounts(retired, counts)
-    judges.clear()
-    progress.reset()
-  }
-
   const start = (ruleSet: RuleSet): Promise<Processor> =>
     log.process({
       group: groups.speed,
@@ -44,10 +38,9 @@ export async function runSpeedLayer({
       maxRecords,
       now: clock.now,
       open: async (partition, committed) => {
-        const before = judges.get(partition)
-        if (before) addCounts(retired, before.counts)
         const judge = createPartitionJudge(ruleSet, { historyMs, timesMax })
         judges.set(partition, judge)
+        progress.open(partition, committed)
         await restoreState(log, judge, partition, committed, 2 * historyMs)
         let lastReceived: number | undefined
         return {
@@ -56,15 +49,19 @@ export async function runSpeedLayer({
             return judge.handle(records, clock.now())
           },
           progressed: (state) => progress.update(partition, state, lastReceived),
+          closed() {
+            addCounts(retired, judge.counts)
+            judges.delete(partition)
+            progress.release(partition)
+          },
         }
       },
     })
 
   const heartbeat = async () => {
     // The watermark first, then the ends: what the watermark covers is below the ends.
-    const watermark = progress.watermark(partitions)
+    const watermark = progress.watermark()
     const judgedEnds = await log.endOffsets(topics.judged.name)
-    const deadLettered = (await log.endOffsets(topics.deadLetters.name)).reduce((a, b) => a + b, 0)
     const counts = { ...retired }
     let stateKeys = 0
     let stateFullRotations = 0
@@ -77,7 +74,7 @@ export async function runSpeedLayer({
       watermark,
       partitions: progress.lags(),
       judgedEnds,
-      counts: { ...counts, deadLettered },
+      counts,
       stateKeys,
       stateFullRotations,
     })
@@ -94,7 +91,6 @@ export async function runSpeedLayer({
         if (newest.version !== ruleSet.version) {
           // State belongs to a rule set: start again under the new one, from the log.
           await processor.close()
-          retire()
           ruleSet = newest
           processor = await start(ruleSet)
           logger.info({ ruleSet: ruleSet.version }, 'judging under a new rule set')

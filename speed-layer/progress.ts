@@ -11,6 +11,13 @@ interface PartitionProgress {
 export function createProgress() {
   const partitions = new Map<number, PartitionProgress>()
   return {
+    /** A partition is being opened: until it reports, nothing is known about it. */
+    open(partition: number, committed: number): void {
+      const unknown = { end: committed, watermark: Number.NEGATIVE_INFINITY }
+      partitions.set(partition, { committed, ...unknown })
+    },
+    /** A partition is somebody else's now. */
+    release: (partition: number) => partitions.delete(partition),
     /**
      * @param readAt - when `end` was the partition's end offset
      * @param lastReceived - receipt of the last record judged; undefined: none yet
@@ -25,11 +32,8 @@ export function createProgress() {
       const watermark = Math.max(before, reached ?? Number.NEGATIVE_INFINITY)
       partitions.set(partition, { committed: state.committed, end: state.end, watermark })
     },
-    /** Forgets the partitions: they are being opened anew, maybe by somebody else. */
-    reset: () => partitions.clear(),
-    /** The least of all partitions; 0 until each has reported. */
-    watermark(partitionCount: number): number {
-      if (partitions.size < partitionCount) return 0
+    /** The least of the partitions that are open here; 0 until each has reported. */
+    watermark(): number {
       const least = Math.min(...[...partitions.values()].map((p) => p.watermark))
       return Number.isFinite(least) ? least : 0
     },

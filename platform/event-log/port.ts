@@ -43,6 +43,8 @@ export interface PartitionTask {
    * `end` was its end offset at the time `readAt`.
    */
   progressed?(state: { committed: number; end: number; readAt: number }): void
+  /** Called when the partition is no longer this member's, or the task is dropped after a failure. */
+  closed?(): void
 }
 
 export interface ProcessSpec {

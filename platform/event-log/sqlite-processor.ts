@@ -38,14 +38,12 @@ export function startProcessor({ spec, input, outputs, reader }: ProcessorParts)
   const stopping = new AbortController()
   const epoch = outputs.join(group, topic)
 
-  const openAll = async (): Promise<Assigned[]> => {
+  const openAll = async (assigned: Assigned[]): Promise<void> => {
     const committed = outputs.committed(group, topic, input.partitions(topic))
-    const assigned: Assigned[] = []
     for (const [partition, from] of committed.entries()) {
       const task = await spec.open(partition, from)
       assigned.push({ partition, task, reader: await reader(topic, partition, from) })
     }
-    return assigned
   }
 
   /** @returns how many records were handled */
@@ -76,9 +74,10 @@ export function startProcessor({ spec, input, outputs, reader }: ProcessorParts)
   const run = async (): Promise<void> => {
     let failures = 0
     while (!stopping.signal.aborted) {
+      const assigned: Assigned[] = []
       try {
         // After a failure the tasks are ahead of what is committed: open them anew.
-        const assigned = await openAll()
+        await openAll(assigned)
         while (!stopping.signal.aborted) {
           if ((await round(assigned)) < busyRecords) await pause(betweenMs, stopping.signal)
           failures = 0
@@ -87,6 +86,8 @@ export function startProcessor({ spec, input, outputs, reader }: ProcessorParts)
         if (error instanceof ClickledgerError && error.code === 'fenced') throw error
         if (++failures >= attemptsMax && !isDiskFull(error)) throw error
         await pause(backoffMs(failures), stopping.signal)
+      } finally {
+        for (const { task } of assigned) task.closed?.()
       }
     }
   }
