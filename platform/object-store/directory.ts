@@ -5,6 +5,7 @@ import { constants } from 'node:fs'
 import { copyFile, link, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join, relative, resolve, sep } from 'node:path'
 import { ClickledgerError } from '#schemas/errors.ts'
+import { checkObjectKey } from './key.ts'
 import type { LocalFile, ObjectInfo, ObjectStore } from './port.ts'
 
 const temporary = '.tmp'
@@ -27,11 +28,11 @@ export async function openDirectoryStore({ dir }: { dir: string }): Promise<Obje
   await mkdir(join(root, temporary), { recursive: true })
 
   const pathOf = (key: string): string => {
-    const path = resolve(root, key)
-    if (key === '' || key.startsWith(temporary) || !path.startsWith(root + sep)) {
+    checkObjectKey(key)
+    if (key.startsWith(temporary)) {
       throw new ClickledgerError('bad-request', `"${key}" is not an object key`)
     }
-    return path
+    return join(root, key)
   }
 
   /** Makes a folder durable: each new level is synced in its parent. */
