@@ -19,14 +19,19 @@ export async function runServe(settings: Settings, clock: SharedClock): Promise<
   })
   const olap = await openDuckDbStore({ settings, clock, onFailure: failed.reject })
   starting.defer(() => olap.close())
-  const rebuild = await runRebuild(context('rebuild'), { olap })
-  starting.defer(() => rebuild.close())
-  const serving = await runServing(context('serving'), { olap, control: rebuild })
+  const rebuild = settings.CLICKLEDGER_SCHEDULER
+    ? await runRebuild(context('rebuild'), { olap })
+    : undefined
+  if (rebuild) starting.defer(() => rebuild.close())
+  const serving = await runServing(context('serving'), {
+    ...{ olap },
+    ...(rebuild ? { control: rebuild } : {}),
+  })
   starting.defer(() => serving.close())
   const running = starting.move()
   return {
     ...(serving.url ? { url: serving.url } : {}),
-    done: Promise.race([serving.done, rebuild.done, failed.promise]),
+    done: Promise.race([serving.done, failed.promise, ...(rebuild ? [rebuild.done] : [])]),
     close: () => running.disposeAsync(),
   }
 }

@@ -38,6 +38,12 @@ export const settings = {
     max: 65535,
     doc: 'Port of serving; 0: any free.',
   },
+  CLICKLEDGER_METRICS_PORT: {
+    type: 'int',
+    default: '0',
+    max: 65535,
+    doc: 'Port of /metrics, /livez and /readyz of this process, besides those of ingest and serving; 0: none.',
+  },
   CLICKLEDGER_PUBLIC_INGEST_URL: {
     type: 'string',
     default: '',
@@ -159,6 +165,11 @@ export const settings = {
     default: 'PT15S',
     min: 50,
     doc: 'How often the scheduler looks for hours to seal and to rebuild.',
+  },
+  CLICKLEDGER_SCHEDULER: {
+    type: 'boolean',
+    default: 'true',
+    doc: 'Whether this serve process also seals and rebuilds hours. Exactly one process of an installation may; further ones, which only answer, are given false.',
   },
   CLICKLEDGER_NODE_SILENCE: {
     type: 'duration',
