@@ -4,7 +4,7 @@ import { migrations } from '#schemas/migrations.ts'
 import type { Catalogue } from './port.ts'
 
 /** Applies the migrations that the catalogue has not seen. */
-export async function migrate(catalogue: Catalogue): Promise<void> {
+export async function migrate(catalogue: Pick<Catalogue, 'transaction'>): Promise<void> {
   await catalogue.transaction(async (tx) => {
     await tx.query(
       'CREATE TABLE IF NOT EXISTS migrations (migration_id INTEGER PRIMARY KEY, name TEXT NOT NULL)',

@@ -5,7 +5,9 @@ import { dirname, resolve } from 'node:path'
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import { LRUCache } from 'lru-cache'
 import { migrate } from './migrate.ts'
+import { checkParams } from './params.ts'
 import type { Catalogue, Queryable, SqlValue } from './port.ts'
+import { createShared } from './shared.ts'
 
 const statementsMax = 200
 const busyTimeoutMs = 10_000
@@ -16,27 +18,12 @@ const busyTimeoutMs = 10_000
  * thread that has to finish it.
  * @param path - file; made where missing
  */
-export async function openSqliteCatalogue({ path }: { path: string }): Promise<Catalogue> {
+export function openSqliteCatalogue({ path }: { path: string }): Promise<Catalogue> {
   const key = resolve(path)
-  const shared = open.get(key) ?? { connection: connect(key), users: 0 }
-  open.set(key, shared)
-  shared.users++
-  const connection = await shared.connection
-  let closed = false
-  return {
-    query: connection.query,
-    transaction: connection.transaction,
-    async close() {
-      if (closed) return
-      closed = true
-      if (--shared.users > 0) return
-      open.delete(key)
-      await connection.close()
-    },
-  }
+  return shared(key, () => connect(key))
 }
 
-const open = new Map<string, { connection: Promise<Catalogue>; users: number }>()
+const shared = createShared()
 
 async function connect(path: string): Promise<Catalogue> {
   mkdirSync(dirname(path), { recursive: true })
@@ -45,6 +32,7 @@ async function connect(path: string): Promise<Catalogue> {
   const statements = new LRUCache<string, StatementSync>({ max: statementsMax })
 
   const run = <Row>(sql: string, params: readonly SqlValue[]): Row[] => {
+    checkParams(params)
     let statement = statements.get(sql)
     if (!statement) {
       statement = db.prepare(sql)
