@@ -15,11 +15,11 @@ const allowed: Record<string, readonly string[]> = {
   core: ['schemas', 'core'],
   platform: ['schemas', 'core', 'platform'],
   ...Object.fromEntries(layers.map((layer) => [layer, [...shared, layer]])),
-  cli: [...shared, ...layers, 'cli'],
+  cli: [...shared, ...layers, 'cli', 'infra'],
 }
 
 const isTestCode = (path: string) =>
-  /\.test\.ts$|\/contract\.ts$|\/testing\/|test-support/.test(path)
+  /\.(stack-)?test\.ts$|\/contract\.ts$|\/testing\/|test-support/.test(path)
 
 function sources(folder: string): string[] {
   return readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })

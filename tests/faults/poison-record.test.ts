@@ -31,7 +31,7 @@ function goodClicks(salt: string, from: number): RawClick[] {
 
 test('poison on clicks.raw ends on clicks.dlq with its bytes, and nothing stops', async (t) => {
   t.log(`seed ${seed}`)
-  const layers = await startLayers(scratchDir(t), start + 60_000)
+  const layers = await startLayers({ CLICKLEDGER_DATA_DIR: scratchDir(t) }, start + 60_000)
   t.teardown(() => layers.close())
   const good = goodClicks('before', start)
   const [click] = good

@@ -38,6 +38,23 @@ export function countByHour(
   return counts
 }
 
+/** Counts are equal; distinct visitors too, but for the error that a sketch may have. */
+export function checkCounts(
+  t: ExecutionContext,
+  got: HourCounts,
+  expected: HourCounts,
+  uniquesError: number,
+): void {
+  const near = (visitors: number, right: number) =>
+    Math.abs(visitors - right) <= right * uniquesError
+  const forgiven = Object.entries(got).map(([key, row]) => {
+    const right = expected[key]?.visitors
+    const isNear = right !== undefined && near(row.visitors ?? 0, right)
+    return [key, isNear ? { ...row, visitors: right } : row]
+  })
+  t.deepEqual(Object.fromEntries(forgiven), expected)
+}
+
 /** Counts per ad and hour, as a report answers them. */
 export async function reportByHour(
   servingUrl: string,

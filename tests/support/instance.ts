@@ -11,6 +11,8 @@ import { scratchDir } from './contract.ts'
 
 export interface TestInstance extends RunningInstance {
   readonly settings: Settings
+  /** What the settings were read from; for processes beside it. */
+  readonly env: Readonly<Record<string, string>>
   readonly key: string
   /** GET as JSON from serving, with the admin key. */
   ask<T>(path: string): Promise<T>
@@ -20,18 +22,19 @@ export interface TestInstance extends RunningInstance {
 /** Starts an instance on free ports and a fresh directory; closed with the test. */
 export async function startInstance(
   t: ExecutionContext,
-  env: Record<string, string> = {},
+  more: Readonly<Record<string, string>> = {},
   clock?: SharedClock,
 ): Promise<TestInstance> {
   const key = `test-${randomUUID()}`
-  const settings = readSettings({
+  const env = {
     CLICKLEDGER_ADMIN_KEY: key,
     CLICKLEDGER_DATA_DIR: scratchDir(t),
     CLICKLEDGER_INGEST_PORT: '0',
     CLICKLEDGER_SERVING_PORT: '0',
     CLICKLEDGER_LOG_LEVEL: process.env.LOG_LEVEL ?? 'error',
-    ...env,
-  })
+    ...more,
+  }
+  const settings = readSettings(env)
   const instance = await startAll(settings, { quiet: true, ...(clock ? { clock } : {}) })
   t.teardown(() => instance.close())
   const call = async <T>(path: string, init: RequestInit): Promise<T> => {
@@ -42,7 +45,7 @@ export async function startInstance(
   }
   return {
     ...instance,
-    ...{ settings, key },
+    ...{ settings, env, key },
     ask: (path) => call(path, {}),
     post: (path, body) => call(path, { method: 'POST', body: JSON.stringify(body) }),
   }

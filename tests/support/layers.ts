@@ -43,12 +43,10 @@ export interface Layers {
 
 /** Starts speed layer, archive, rebuild and OLAP store. @param startsAt - what the clock shows first */
 export async function startLayers(
-  dir: string,
+  env: Readonly<Record<string, string>>,
   startsAt: number,
-  env: Record<string, string> = {},
 ): Promise<Layers> {
   const settings = readSettings({
-    CLICKLEDGER_DATA_DIR: dir,
     CLICKLEDGER_SEAL_INTERVAL: 'PT0.1S',
     ...env,
   })

@@ -1,0 +1,122 @@
+// The whole way without HTTP: clicks in the log, judged, archived, sealed, rebuilt. Batch must be
+// the naive definition over everything ever received, however late and however often it came.
+import type { ExecutionContext, TestFn } from 'ava'
+import fc from 'fast-check'
+import { until } from '#platform/wait.ts'
+import type { RawClick } from '#schemas/fields.ts'
+import { rawFields } from '#schemas/fields.ts'
+import { hourMs } from '#schemas/paths.ts'
+import { checkCounts } from '../support/compare.ts'
+import { naiveByHour, readRawClicks, viewsByHour } from '../support/conservation.ts'
+import { type Layers, startLayers } from '../support/layers.ts'
+import { randomClicks, seed } from '../support/random-clicks.ts'
+import type { TestStack } from '../support/stacks.ts'
+
+const start = Date.UTC(2026, 2, 1, 10)
+
+/** Random clicks in [from, from + spanMs), received when they happened. */
+function clicksIn(from: number, spanMs: number, salt: number): RawClick[] {
+  const clicks = fc.sample(randomClicks({ spanMs, ids: 100_000, max: 300 }), {
+    numRuns: 80,
+    seed: seed + salt,
+  })
+  return clicks.flat().map((click, i) => ({
+    ...click,
+    event_id: `${salt}-${i}`,
+    event_time: from + click.event_time,
+    received_time: from + click.event_time,
+  }))
+}
+
+async function compareWithNaive(
+  t: ExecutionContext,
+  { log, olap }: Layers,
+  until: number,
+  { uniquesError }: TestStack,
+) {
+  const range = { start: start - 10 * hourMs, end: until, boundary: until }
+  const clicks = (await readRawClicks(log)).filter((click) => click.event_time < until)
+  checkCounts(t, await viewsByHour(olap, range), naiveByHour(clicks), uniquesError)
+}
+
+/** Run that each hour's numbers come from. */
+async function publications({ catalogue }: Layers): Promise<Map<number, string>> {
+  const rows = await catalogue.query<{ hour: number; run_id: string }>(
+    'SELECT hour, run_id FROM published_hours',
+  )
+  return new Map(rows.map((row) => [Number(row.hour), row.run_id]))
+}
+
+export function testBatchEqualsNaive(test: TestFn, stack: TestStack): void {
+  test('batch equals naive: sealed hours, late clicks, copies, an empty hour', async (t) => {
+    t.log(`seed ${seed}`)
+    t.true(rawFields.length > 10)
+    const layers = await startLayers(stack.env(t), start + 5 * 60_000)
+    t.teardown(() => layers.close())
+    const first = clicksIn(start, 2 * hourMs, 1)
+    await layers.append(first)
+    await layers.judged()
+    layers.clock.advance(4 * hourMs)
+    await layers.sealed(start + 3 * hourMs)
+    await compareWithNaive(t, layers, start + 3 * hourMs, stack)
+
+    // Late clicks into sealed hours, a copy of everything, and clicks of a later hour.
+    const late = clicksIn(start + hourMs / 2, hourMs, 2)
+    await layers.append([...late, ...first, ...clicksIn(start + 3 * hourMs, hourMs, 3)])
+    await layers.judged()
+    layers.clock.advance(2 * hourMs)
+    await layers.sealed(start + 5 * hourMs)
+    const clean = async () => {
+      const [row] = await layers.catalogue.query<{ n: number }>(
+        `SELECT count(*) AS n FROM archive_hours a LEFT JOIN published_hours p ON p.hour = a.hour
+         WHERE p.hour IS NULL OR p.archive_version < a.version`,
+      )
+      return Number(row?.n) === 0
+    }
+    await until(clean, { timeoutMs: 60_000, what: 'no hour is dirty' })
+    await compareWithNaive(t, layers, start + 5 * hourMs, stack)
+
+    // One late click that shares no key with any other: the hours after it have nothing to change.
+    const before = await publications(layers)
+    const [only] = clicksIn(start, hourMs, 9)
+    if (!only) return t.fail('no click made')
+    const alone = { impression_id: 'alone', visitor: 'alone', ip_hash: 'alone', marks: '' }
+    await layers.append([{ ...only, ...alone, event_id: 'alone', event_time: start + 1_000 }])
+    await layers.rebuild.startRebuild({ reason: 'test' })
+    await until(clean, { timeoutMs: 60_000, what: 'no hour is dirty' })
+    const after = await publications(layers)
+    t.not(after.get(start), before.get(start), 'the hour of the late click is rebuilt')
+    t.is(after.get(start + hourMs), before.get(start + hourMs), 'the next one is not')
+    await compareWithNaive(t, layers, start + 5 * hourMs, stack)
+  })
+
+  test('hours sealed under older rules stay true to them when late clicks come', async (t) => {
+    const layers = await startLayers(stack.env(t), start + 5 * 60_000)
+    t.teardown(() => layers.close())
+    const [only] = clicksIn(start, hourMs, 5)
+    if (!only) return t.fail('no click made')
+    const click = (id: string, at: number) => ({
+      ...only,
+      ...{ event_id: id, event_time: at, received_time: at, marks: '' },
+      ...{ impression_id: 'seen', visitor: id, ip_hash: id },
+    })
+    await layers.append([click('second', start + hourMs + 1_000)])
+    layers.clock.advance(4 * hourMs)
+    await layers.sealed(start + 3 * hourMs)
+    // The newest rules catch nothing; the hour was sealed under those that catch a repeated impression.
+    await layers.catalogue.query(
+      'INSERT INTO rule_sets (version, body, created_at, created_by) VALUES ($1, $2, 0, $3)',
+      [2, JSON.stringify({ version: 2, rules: [] }), 'test'],
+    )
+    await layers.append([click('first', start + 1_000)])
+    await layers.rebuild.startRebuild({ reason: 'test' })
+    const duplicates = async () => {
+      const totals = await layers.olap.hourTotals('batch', start + hourMs, start + 2 * hourMs)
+      return totals[0]?.duplicate_click_count
+    }
+    await until(async () => (await duplicates()) === 1, {
+      ...{ timeoutMs: 30_000, what: 'the later click is a duplicate of the late one' },
+    })
+    t.is(await duplicates(), 1)
+  })
+}
