@@ -31,6 +31,8 @@ export interface Load {
   readonly ledger: LoadLedger
   /** Where to send; undefined: wait. */
   target: string | undefined
+  /** How long a redirect took, ms, at this share of all (0.99: all but one in a hundred). */
+  latency(share: number): number
   /** Stops after the running requests. */
   stop(): Promise<void>
 }
@@ -69,6 +71,7 @@ export function startLoad(options: LoadOptions): Load {
   }
   const agent = new Agent({ connections: clients, pipelining: 1, headersTimeout: 60_000 })
   const stopping = new AbortController()
+  const redirectMs: number[] = []
   let target: string | undefined
   const pick = <T>(list: readonly T[]): T => list[Math.floor(random() * list.length)] as T
   const address = () => `10.${[0, 0, 0].map(() => Math.floor(random() * 256)).join('.')}`
@@ -106,7 +109,10 @@ export function startLoad(options: LoadOptions): Load {
       const impression = randomUUID()
       const query = `impression_id=${impression}&user_id=${user}`
       const path = isPixel ? `/track/click?ad_id=${ad_id}&${query}` : `/click/${ad_id}?${query}`
-      noteGet(impression, await send(path, { headers }), isPixel ? 200 : 302)
+      const from = performance.now()
+      const sent = await send(path, { headers })
+      if (!isPixel && typeof sent === 'object') redirectMs.push(performance.now() - from)
+      noteGet(impression, sent, isPixel ? 200 : 302)
     }
   }
 
@@ -204,6 +210,10 @@ export function startLoad(options: LoadOptions): Load {
     },
     set target(url) {
       target = url
+    },
+    latency(share) {
+      const sorted = redirectMs.toSorted((a, b) => a - b)
+      return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0
     },
     stop() {
       stopped ??= stop()

@@ -19,11 +19,14 @@ export function stackState(): StackState {
   return JSON.parse(readFileSync(path, 'utf8'))
 }
 
+/** A name that nobody else uses on the servers. */
+export const freshNamespace = (): string => `t${randomBytes(5).toString('hex')}`
+
 /** Environment of an installation of its own on the real servers. */
 export function stackEnv(t: ExecutionContext, more: Readonly<Record<string, string>> = {}) {
   return {
     ...stackState().env,
-    CLICKLEDGER_NAMESPACE: `t${randomBytes(5).toString('hex')}`,
+    CLICKLEDGER_NAMESPACE: freshNamespace(),
     CLICKLEDGER_DATA_DIR: scratchDir(t),
     ...more,
   }

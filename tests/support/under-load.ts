@@ -1,0 +1,142 @@
+// Every layer as a process of its own, clicks coming in all the while, and at the end the whole
+// reckoning: whatever a test did in between, every accepted click counts exactly once, in speed and
+// in batch, and nobody had to lend a hand.
+import { randomUUID } from 'node:crypto'
+import type { ExecutionContext } from 'ava'
+import { readSettings, type Settings } from '#platform/config.ts'
+import { until } from '#platform/wait.ts'
+import { hourMs, hourOf } from '#schemas/paths.ts'
+import { type Load, loadAds, seededRandom, startLoad } from './click-load.ts'
+import { checkCounts } from './compare.ts'
+import { checkConservation, naiveByHour, untilJudged, viewsByHour } from './conservation.ts'
+import { startLayers } from './layers.ts'
+import {
+  askServing,
+  type Command,
+  ingestUrlOf,
+  type Program,
+  servingUrlOf,
+  startProgram,
+} from './processes.ts'
+import { seed } from './random-clicks.ts'
+import type { TestStack } from './stacks.ts'
+
+export const layerCommands = [
+  'serve',
+  'ingest',
+  'speed',
+  'archive',
+] as const satisfies readonly Command[]
+export type LayerCommand = (typeof layerCommands)[number]
+
+const deadline = { timeoutMs: 180_000, everyMs: 50 }
+const daysBack = 2 * 24 * hourMs
+
+export interface UnderLoad {
+  readonly random: () => number
+  readonly load: Load
+  readonly settings: Settings
+  readonly running: Readonly<Record<LayerCommand, Program>>
+  /** Starts a layer again that was ended. */
+  restart(layer: LayerCommand): Promise<void>
+  /** Waits until that many more clicks are accepted. */
+  untilAccepted(more: number, why: string): Promise<void>
+  /** GET as JSON from serving, with the admin key. @throws Error where it does not answer 200 */
+  ask<T>(path: string): Promise<T>
+  /** The report over everything that was sent, as one row. */
+  totals(): Promise<TotalsReport>
+  /**
+   * Stops the load and holds the laws: conservation; the report counts each click once; the
+   * processes end when told; later, sealed, batch is the naive definition.
+   * @returns figures for the log
+   */
+  finish(): Promise<Readonly<Record<string, number>>>
+}
+
+export interface TotalsReport {
+  readonly meta: Readonly<Record<string, unknown>>
+  readonly data: readonly Readonly<Record<string, number>>[]
+}
+
+/** Starts all layers at once, as a supervisor would, and the load. */
+export async function startUnderLoad(
+  t: ExecutionContext,
+  stack: TestStack,
+  more: Readonly<Record<string, string>> = {},
+): Promise<UnderLoad> {
+  t.log(`seed ${seed}`)
+  const random = seededRandom(seed)
+  const key = `test-${randomUUID()}`
+  const env = {
+    ...stack.env(t),
+    CLICKLEDGER_ADMIN_KEY: key,
+    CLICKLEDGER_ARCHIVE_INTERVAL: 'PT0.3S',
+    CLICKLEDGER_SEAL_INTERVAL: 'PT0.2S',
+    CLICKLEDGER_LATENESS: 'PT2H', // this hour is sealed when the load is over
+    ...more,
+  }
+  const settings = readSettings(env)
+  const began = Date.now()
+  const load = startLoad({ random, clients: 8, pauseMs: 40, importKey: key })
+  t.teardown(() => load.stop())
+  const running = Object.fromEntries(
+    layerCommands.map((layer) => [layer, startProgram(t, layer, env)]),
+  ) as Record<LayerCommand, Program>
+  let servingUrl = await servingUrlOf(running.serve)
+  await askServing(servingUrl, key, '/v1/ads', loadAds)
+  load.target = await ingestUrlOf(running.ingest)
+
+  const ask = <T>(path: string) => askServing<T>(servingUrl, key, path)
+  const totals = () => {
+    const query = new URLSearchParams({
+      start_time: new Date(hourOf(began) - daysBack).toISOString(),
+      end_time: new Date(hourOf(Date.now()) + hourMs).toISOString(),
+      granularity: 'all',
+    })
+    return ask<TotalsReport>(`/v1/reports/clicks/timeseries?${query}`)
+  }
+  const isShipped = async () => {
+    const answer = await fetch(`${load.target}/readyz`)
+    return ((await answer.json()) as { wal_depth_clicks: number }).wal_depth_clicks === 0
+  }
+  const checkSealed = async (raw: Parameters<typeof naiveByHour>[0]) => {
+    const later = { ...env, CLICKLEDGER_LATENESS: 'PT10M' }
+    const layers = await startLayers(later, Date.now() + 2 * hourMs)
+    t.teardown(() => layers.close())
+    const end = hourOf(Date.now()) + hourMs
+    await layers.sealed(end)
+    const range = { start: hourOf(began) - daysBack, end, boundary: end }
+    checkCounts(t, await viewsByHour(layers.olap, range), naiveByHour(raw), stack.uniquesError)
+  }
+
+  return {
+    ...{ random, load, settings, running, ask, totals },
+    async restart(layer) {
+      running[layer] = startProgram(t, layer, env)
+      if (layer === 'ingest') load.target = await ingestUrlOf(running.ingest)
+      if (layer === 'serve') servingUrl = await servingUrlOf(running.serve)
+    },
+    async untilAccepted(count, why) {
+      const before = load.ledger.accepted.size
+      const what = `clicks are accepted ${why}`
+      await until(() => load.ledger.accepted.size >= before + count, { ...deadline, what })
+    },
+    async finish() {
+      await load.stop()
+      await until(isShipped, { ...deadline, what: 'the write-ahead log is shipped' })
+      await untilJudged(settings)
+      const { raw, judged, figures } = await checkConservation(t, settings, load.ledger)
+      const gross = async () =>
+        (await totals().catch(() => undefined))?.data[0]?.gross_click_count === judged.length
+      await until(gross, { ...deadline, what: `the report counts ${judged.length} clicks` })
+      const status = await ask<{ layers: object }>('/v1/status')
+      t.deepEqual(Object.keys(status.layers).sort(), ['archive', 'ingest', 'serving', 'speed'])
+      for (const layer of layerCommands) {
+        t.true(running[layer].isRunning, `${layer}: ${running[layer].stderr.slice(-2_000)}`)
+        t.deepEqual(await running[layer].end('SIGTERM'), { code: 0, signal: null }, layer)
+      }
+      await checkSealed(raw)
+      return { ...figures, redirectP99Ms: Math.round(load.latency(0.99)) }
+    },
+  }
+}
