@@ -4,6 +4,18 @@ import type { ObjectStore } from '#platform/object-store/port.ts'
 import type { HourFiles } from './plan.ts'
 import { type LocalHour, olderFilesSql } from './stage-sql.ts'
 
+/** Objects that are looked up or copied at once: each takes a journey to the store. */
+const copiesAtOnce = 8
+
+async function localPaths(objects: ObjectStore, keys: readonly string[]): Promise<string[]> {
+  const paths: string[] = []
+  for (let first = 0; first < keys.length; first += copiesAtOnce) {
+    const batch = keys.slice(first, first + copiesAtOnce)
+    paths.push(...(await Promise.all(batch.map((key) => objects.localPath(key)))))
+  }
+  return paths
+}
+
 /** Hours without files are left out. @throws ClickledgerError `archive-gap` for a missing file */
 export async function localHours(
   connection: DuckDBConnection,
@@ -13,9 +25,7 @@ export async function localHours(
   const local: { hour: number; paths: string[] }[] = []
   for (const { hour, files } of hours) {
     if (files.length === 0) continue
-    const paths: string[] = []
-    for (const key of files) paths.push(await objects.localPath(key))
-    local.push({ hour, paths })
+    local.push({ hour, paths: await localPaths(objects, files) })
   }
   if (local.length === 0) return []
   const found = await connection.runAndReadAll(olderFilesSql(local.flatMap(({ paths }) => paths)))

@@ -38,7 +38,8 @@ export function storeError(action: string, error: unknown): ClickledgerError {
   )
 }
 
-const wrongNames = ['InvalidAccessKeyId', 'InvalidAccessKey', 'CredentialsProviderError']
+/** Servers that are not AWS have their own words for a key that they don't know. */
+const wrongKey = /AccessKey|UserNotFound|Credential|InvalidToken|ExpiredToken/
 const wrongSecrets = ['SignatureDoesNotMatch']
 const wrongRegions = [
   'PermanentRedirect',
@@ -67,7 +68,7 @@ export function openError(
       `the bucket "${bucket}" is not in "${region}"; name its region`,
     )
   }
-  if (wrongNames.includes(name)) {
+  if (wrongKey.test(name)) {
     return wrong('CLICKLEDGER_S3_ACCESS_KEY', 'the server does not know the access key; correct it')
   }
   if (wrongSecrets.includes(name)) {

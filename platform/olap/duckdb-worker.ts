@@ -46,7 +46,6 @@ const db = await DuckDBInstance.create(join(dir, 'views.duckdb'), {
 const writing = await db.connect()
 await createTables(writing)
 const loading = await db.connect()
-const objects = await openObjectStore(settings)
 const log = await openEventLog(settings, clock.now)
 const tail = await startTail({
   log,
@@ -124,10 +123,15 @@ const store: OlapStore = {
   realtime: async () => ({ applied: tail.applied }),
   replaceHours: (hours: readonly HourLoad[]) =>
     inTurn(async () => {
-      for (const { hour, run, files } of hours) {
-        const paths: string[] = []
-        for (const key of files) paths.push(await objects.localPath(key))
-        await replaceHour(loading, hour, run, paths)
+      // A store of this load's own: with it goes what it holds on the local disk.
+      const objects = await openObjectStore(settings)
+      try {
+        for (const { hour, run, files } of hours) {
+          const paths = await Promise.all(files.map((key) => objects.localPath(key)))
+          await replaceHour(loading, hour, run, paths)
+        }
+      } finally {
+        await objects.close()
       }
     }),
   loadedHours: (hours) =>
@@ -144,7 +148,6 @@ const store: OlapStore = {
     await writing.run('CHECKPOINT').catch(() => {}) // queries may still hold a snapshot; the WAL stays
     db.closeSync()
     await log.close()
-    await objects.close()
     unlock()
   },
 }
