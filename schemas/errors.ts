@@ -141,6 +141,19 @@ export const errors = {
     title: 'The settings are not valid.',
     fix: 'Correct every fault listed; docs/SETTINGS.md has all settings.',
   },
+  'missing-program': {
+    status: 500,
+    retryable: false,
+    title: 'A program that the local stack needs is not installed.',
+    fix: 'Install it; `detail` names it and what it is for.',
+  },
+  'incompatible-schema': {
+    status: 409,
+    retryable: false,
+    title:
+      'The schema registry does not take the schema of clicks.raw, or gives it an id that means another one.',
+    fix: '`detail` names the subject and what to change in the registry.',
+  },
   'already-running': {
     status: 409,
     retryable: false,
