@@ -33,6 +33,15 @@ export function withIngestOption(command: Command): Command {
 /** @throws ClickledgerError `invalid-settings` with all faults */
 export const currentSettings = (): Settings => readSettings(process.env)
 
+/**
+ * The settings of the local stack, with those of the environment over them.
+ * @throws ClickledgerError `unavailable` where it does not run
+ */
+export async function localStackSettings(): Promise<Settings> {
+  const { localStackEnv } = await import('../infra/local/stack.ts') // late: few need it
+  return readSettings({ ...localStackEnv(), ...process.env })
+}
+
 export function sessionOptions(options: InstanceOptions, signal?: AbortSignal): SessionOptions {
   return { settings: currentSettings(), ...options, signal }
 }

@@ -3,7 +3,7 @@ import test from 'ava'
 import { createKeyLookup } from '#platform/api-keys.ts'
 import { readSettings } from '#platform/config.ts'
 import { dataPaths, openCatalogue } from '#platform/stack.ts'
-import { withInstance } from './session.ts'
+import { announceInstance, withInstance } from './session.ts'
 import { startFake } from './testing/fake-instance.ts'
 import { temporaryDir } from './testing/files.ts'
 
@@ -34,10 +34,7 @@ test('the instance on the data directory is used, with a key that ends with the 
   const settings = settingsIn(temporaryDir(t))
   const catalogue = await openCatalogue(settings)
   t.teardown(() => catalogue.close())
-  writeFileSync(
-    dataPaths(settings).instance,
-    JSON.stringify({ pid: process.pid, ingestUrl: 'http://127.0.0.1:1', servingUrl: fake.url }),
-  )
+  announceInstance(settings, { ingestUrl: 'http://127.0.0.1:1', servingUrl: fake.url })
   const key = await withInstance(
     { settings },
     async (session) => {

@@ -2,6 +2,7 @@
 // directory, or a private one started for this command alone. All work goes through the API of either;
 // what is written past it is the short-lived key, and the request to archive, both in the catalogue.
 import { randomBytes } from 'node:crypto'
+import { rmSync, writeFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { createApiKey, hashApiKey } from '#platform/api-keys.ts'
 import type { Queryable } from '#platform/catalogue/port.ts'
@@ -55,10 +56,27 @@ const startPrivate: StartInstance = async (settings) => {
   return startAll(settings, { quiet: true })
 }
 
-interface InstanceFile {
+/** What a running instance leaves in its data directory; only its owner may read it. */
+export interface InstanceFile {
   readonly pid: number
   readonly ingestUrl: string
   readonly servingUrl: string
+  /** Where its catalogue is, if that is not in the data directory too. */
+  readonly catalogue: Pick<Settings, 'CLICKLEDGER_POSTGRES_URL' | 'CLICKLEDGER_NAMESPACE'>
+}
+
+/** Says where the instance is. @returns what takes it back */
+export function announceInstance(
+  settings: Settings,
+  urls: Pick<InstanceFile, 'ingestUrl' | 'servingUrl'>,
+): () => void {
+  const path = dataPaths(settings).instance
+  const { CLICKLEDGER_POSTGRES_URL, CLICKLEDGER_NAMESPACE } = settings
+  const catalogue = { CLICKLEDGER_POSTGRES_URL, CLICKLEDGER_NAMESPACE }
+  const file: InstanceFile = { pid: process.pid, ...urls, catalogue }
+  rmSync(path, { force: true }) // one that was left behind keeps its mode
+  writeFileSync(path, JSON.stringify(file), { mode: 0o600 })
+  return () => rmSync(path, { force: true })
 }
 
 function isRunning(pid: number): boolean {
@@ -173,7 +191,7 @@ export async function withInstance<T>(
   const found = await findInstance(settings)
   if (found) {
     const here = { ...options, ingestUrl: options.ingestUrl ?? found.ingestUrl }
-    return withLocal(settings, (local) =>
+    return withLocal({ ...settings, ...found.catalogue }, (local) =>
       work(sessionAt(here, found.servingUrl, givenKey || local.key, local)),
     )
   }

@@ -1,12 +1,12 @@
 // `start`: every layer in one process. Ingest, speed layer and archive each have a thread, the OLAP
 // store has one, rebuilds have a pool; serving and the scheduler share this one.
-import { rmSync, writeFileSync } from 'node:fs'
 import { createClock, type SharedClock } from '#platform/clock.ts'
 import type { Settings } from '#platform/config.ts'
 import { lockDirectory } from '#platform/directory-lock.ts'
-import { dataPaths, openCatalogue } from '#platform/stack.ts'
+import { openCatalogue } from '#platform/stack.ts'
 import { prepareCatalogue } from './first-start.ts'
 import { runServe } from './serve.ts'
+import { announceInstance } from './session.ts'
 import { startThread } from './threads/start-thread.ts'
 import { welcome } from './welcome.ts'
 
@@ -40,7 +40,6 @@ export async function startAll(
   const failed = Promise.withResolvers<never>()
   failed.promise.catch(() => {}) // seen by the owner on `done`
   await using starting = new AsyncDisposableStack()
-  const paths = dataPaths(settings)
   starting.defer(lockDirectory(settings.CLICKLEDGER_DATA_DIR))
 
   const catalogue = await openCatalogue(settings)
@@ -63,8 +62,7 @@ export async function startAll(
 
   const ingestUrl = ingest.url ?? ''
   const servingUrl = serving.url ?? ''
-  writeFileSync(paths.instance, JSON.stringify({ pid: process.pid, ingestUrl, servingUrl }))
-  starting.defer(() => rmSync(paths.instance, { force: true }))
+  starting.defer(announceInstance(settings, { ingestUrl, servingUrl }))
   if (!options.quiet) {
     process.stdout.write(welcome({ settings, ingestUrl, servingUrl, adminKey, now: clock.now() }))
   }

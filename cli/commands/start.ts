@@ -1,12 +1,22 @@
 // start: every layer in one process; with --simulate, traffic to look at.
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import type { Settings } from '#platform/config.ts'
-import { aborted, currentSettings, parsePositive, signalAbort } from '../options.ts'
+import {
+  aborted,
+  currentSettings,
+  localStackSettings,
+  parsePositive,
+  signalAbort,
+} from '../options.ts'
 import { createProgress } from '../progress.ts'
 import { withLocal } from '../session.ts'
 import type { SimulationTotals } from '../simulate/run-simulation.ts'
 
+const stacks = ['local'] as const
+type Stack = (typeof stacks)[number]
+
 interface Options {
+  readonly stack?: Stack
   readonly simulate?: number
 }
 
@@ -17,6 +27,7 @@ Settings come from the environment (docs/SETTINGS.md).
 Examples:
   clickledger start
   clickledger start --simulate 200
+  clickledger start --stack local        on the servers that npm run stack started
   CLICKLEDGER_INGEST_PORT=9080 CLICKLEDGER_DATA_DIR=/var/lib/clickledger clickledger start`
 
 /** Sends traffic to a running instance until the signal aborts. */
@@ -41,8 +52,8 @@ async function sendTraffic(
   }
 }
 
-async function startUntilSignal({ simulate }: Options): Promise<void> {
-  const settings = currentSettings()
+async function startUntilSignal({ simulate, stack }: Options): Promise<void> {
+  const settings = stack === 'local' ? await localStackSettings() : currentSettings()
   const stopped = signalAbort()
   const { startAll } = await import('../start.ts') // late: it brings every layer with it
   const instance = await startAll(settings, {})
@@ -64,6 +75,12 @@ export function addStartCommand(program: Command): void {
   program
     .command('start')
     .description('run every layer in one process')
+    .addOption(
+      new Option(
+        '--stack <name>',
+        'what the layers stand on (default: what the settings say)',
+      ).choices(stacks),
+    )
     .option('--simulate <rate>', 'also send this many believable clicks a second', parsePositive)
     .addHelpText('after', help)
     .action(startUntilSignal)
