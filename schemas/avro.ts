@@ -1,5 +1,6 @@
 // Raw clicks on the wire: Avro in Confluent framing (magic byte 0, 4-byte big-endian schema id,
-// binary). Ids are fixed in schemas/avro-schema.ts, so no registry is needed, and one can be used.
+// binary). Ids are fixed in schemas/avro-schema.ts, so no registry is needed; where one is used, its own
+// ids stand on the wire, and the edge of the event log translates (platform/schema-registry-log.ts).
 import { readFileSync } from 'node:fs'
 import avro from 'avsc'
 import { rawSchemaIds, rawWriterId } from './avro-schema.ts'
@@ -42,6 +43,21 @@ export function encodeRawClickInto(click: RawClick, into: Buffer, at: number): n
   into.writeUInt32BE(rawWriterId, at + 1)
   const end = writer.encode(click, into, at + headerBytes)
   return end < 0 ? -1 : end
+}
+
+/**
+ * The record with another schema id in its frame, by `ids`; itself where they have none for it. The
+ * given bytes stay as they are: they may be a view into a write-ahead log that is sent again.
+ */
+export function withSchemaId(bytes: Uint8Array, ids: ReadonlyMap<number, number>): Uint8Array {
+  const from = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  if (from.length < headerBytes || from[0] !== 0) return bytes
+  const id = from.readUInt32BE(1)
+  const other = ids.get(id)
+  if (other === undefined || other === id) return bytes
+  const framed = Buffer.from(from)
+  framed.writeUInt32BE(other, 1)
+  return framed
 }
 
 export type Decoded = { kind: 'click'; click: RawClick } | { kind: 'reject'; reason: string }

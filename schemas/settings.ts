@@ -249,7 +249,8 @@ export const settings = {
   CLICKLEDGER_SCHEMA_REGISTRY_URL: {
     type: 'string',
     default: '',
-    doc: 'Confluent-compatible schema registry in which the schema of clicks.raw is registered on start; empty: none is needed.',
+    secret: true,
+    doc: 'http(s):// URL of a Confluent-compatible schema registry, with user:password@ where it wants them: the schema of clicks.raw is registered there on start, and records bear the id that it gives; empty: none is needed.',
   },
   CLICKLEDGER_DRUID_URL: {
     type: 'string',
