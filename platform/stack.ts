@@ -23,8 +23,13 @@ export const dataPaths = (settings: Settings) => {
   }
 }
 
-export function openCatalogue(settings: Settings): Promise<Catalogue> {
-  return openSqliteCatalogue({ path: dataPaths(settings).catalogue })
+export async function openCatalogue(settings: Settings): Promise<Catalogue> {
+  const url = settings.CLICKLEDGER_POSTGRES_URL
+  if (url === '') return openSqliteCatalogue({ path: dataPaths(settings).catalogue })
+  // Late: without a server nobody waits for its client to be loaded.
+  const { openPostgresCatalogue } = await import('./catalogue/postgres.ts')
+  const namespace = settings.CLICKLEDGER_NAMESPACE
+  return openPostgresCatalogue({ url, namespace, poolMax: settings.CLICKLEDGER_POSTGRES_POOL })
 }
 
 /** Opens the event log and makes sure that its topics exist. @param now - the layer's clock */

@@ -13,6 +13,7 @@ import { until } from '#platform/wait.ts'
 import { type JudgedClick, judgedFields } from '#schemas/fields.ts'
 import { minuteMs } from '#schemas/paths.ts'
 import { topics } from '#schemas/topics.ts'
+import { catalogueEnv } from '../tests/support/catalogue.ts'
 import { scratchDir } from '../tests/support/contract.ts'
 import { seed } from '../tests/support/random-clicks.ts'
 import { bucketStart, formatInstant } from './buckets.ts'
@@ -26,6 +27,7 @@ async function openStack(t: ExecutionContext) {
   const settings = readSettings({
     CLICKLEDGER_DATA_DIR: scratchDir(t),
     CLICKLEDGER_SERVING_PORT: '0',
+    ...catalogueEnv(),
   })
   const clock = createClock()
   const log = await openEventLog(settings, clock.now)

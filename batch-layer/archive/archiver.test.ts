@@ -11,6 +11,7 @@ import { openCatalogue, openEventLog, openObjectStore } from '#platform/stack.ts
 import { encodeRawClick } from '#schemas/avro.ts'
 import { manifestPath } from '#schemas/paths.ts'
 import { topics } from '#schemas/topics.ts'
+import { catalogueEnv } from '../../tests/support/catalogue.ts'
 import { scratchDir } from '../../tests/support/contract.ts'
 import { clickWith, seed } from '../../tests/support/random-clicks.ts'
 import { archivedEnds, syncIndex } from './archive-index.ts'
@@ -39,7 +40,11 @@ function createRandom(from: number) {
 async function setUp(t: ExecutionContext): Promise<Parts> {
   t.log(`seed ${seed}`)
   const scratch = scratchDir(t)
-  const settings = readSettings({ CLICKLEDGER_DATA_DIR: scratch, CLICKLEDGER_PARTITIONS: '1' })
+  const settings = readSettings({
+    CLICKLEDGER_DATA_DIR: scratch,
+    CLICKLEDGER_PARTITIONS: '1',
+    ...catalogueEnv(),
+  })
   const catalogue = await openCatalogue(settings)
   const log = await openEventLog(settings, Date.now)
   const objects = await openObjectStore(settings)

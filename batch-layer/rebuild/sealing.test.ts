@@ -5,6 +5,7 @@ import { reportHeartbeat } from '#platform/heartbeats.ts'
 import { openCatalogue, openEventLog } from '#platform/stack.ts'
 import { hourMs } from '#schemas/paths.ts'
 import { topics } from '#schemas/topics.ts'
+import { catalogueEnv } from '../../tests/support/catalogue.ts'
 import { scratchDir } from '../../tests/support/contract.ts'
 import { indexManifests } from '../archive/archive-index.ts'
 import { requestedEnds } from '../archive/requests.ts'
@@ -18,6 +19,7 @@ async function setUp(t: ExecutionContext) {
   const settings = readSettings({
     CLICKLEDGER_DATA_DIR: scratchDir(t),
     CLICKLEDGER_PARTITIONS: '2',
+    ...catalogueEnv(),
   })
   const catalogue = await openCatalogue(settings)
   const log = await openEventLog(settings, Date.now)

@@ -1,14 +1,7 @@
-import test, { type ExecutionContext } from 'ava'
-import { scratchDir } from '../../tests/support/contract.ts'
+import test from 'ava'
+import { openTestCatalogue } from '../../tests/support/catalogue.ts'
 import { type AdRow, adRowsOf, findAd, listAds, targetFault, upsertAds } from './ads.ts'
 import { ensureDefaults } from './defaults.ts'
-import { openSqliteCatalogue } from './sqlite.ts'
-
-async function openScratch(t: ExecutionContext) {
-  const catalogue = await openSqliteCatalogue({ path: `${scratchDir(t)}/catalogue.sqlite` })
-  t.teardown(() => catalogue.close())
-  return catalogue
-}
 
 const ad = (fields: object = {}) => ({
   ad_id: 'ad-1',
@@ -19,7 +12,7 @@ const ad = (fields: object = {}) => ({
 const rowsOf = (...values: unknown[]): AdRow[] => values.map((value, i) => ({ line: i + 1, value }))
 
 test('missing advertisers and campaigns are made; absent fields keep what was', async (t) => {
-  const catalogue = await openScratch(t)
+  const catalogue = await openTestCatalogue(t)
   const first = ad({ campaign_id: 'c-1', name: 'One', advertiser_name: 'Shop' })
   t.deepEqual(await upsertAds(catalogue, 1, rowsOf(first)), { upserted: 1, rejected: [] })
   await upsertAds(catalogue, 2, rowsOf(ad({ target_url: 'https://shop.test/2' })))
@@ -40,7 +33,7 @@ test('missing advertisers and campaigns are made; absent fields keep what was', 
 })
 
 test('an ad never changes its advertiser, nor takes a foreign campaign', async (t) => {
-  const catalogue = await openScratch(t)
+  const catalogue = await openTestCatalogue(t)
   const { upserted, rejected } = await upsertAds(
     catalogue,
     1,
@@ -62,7 +55,7 @@ test('an ad never changes its advertiser, nor takes a foreign campaign', async (
 })
 
 test('bad rows are named by line and stop no other', async (t) => {
-  const catalogue = await openScratch(t)
+  const catalogue = await openTestCatalogue(t)
   const lines = [
     'no json',
     JSON.stringify(ad({ ad_id: 'a b' })),
@@ -87,7 +80,7 @@ test('bad rows are named by line and stop no other', async (t) => {
 })
 
 test('more rows than a transaction takes; listed in order, page by page', async (t) => {
-  const catalogue = await openScratch(t)
+  const catalogue = await openTestCatalogue(t)
   const many = Array.from({ length: 1_203 }, (_, i) =>
     ad({ ad_id: `ad-${String(i).padStart(4, '0')}`, advertiser_id: `adv-${i % 2}` }),
   )
@@ -120,7 +113,7 @@ test('targets', (t) => {
 })
 
 test('defaults are made once', async (t) => {
-  const catalogue = await openScratch(t)
+  const catalogue = await openTestCatalogue(t)
   const now = Date.UTC(2026, 10, 22, 5, 30)
   await ensureDefaults(catalogue, now)
   await ensureDefaults(catalogue, now + 7_200_000)

@@ -1,7 +1,8 @@
-// Ads as advertisers hand them in: checked one by one, stored in transactions of many. An ad never
+// Ads as advertisers hand them in: checked one by one, stored many at a time. An ad never
 // changes its advertiser: clicks already counted are billed to the one they were stamped with.
 import { ClickledgerError, type ErrorCode } from '#schemas/errors.ts'
 import { idPattern, limits } from '#schemas/limits.ts'
+import { addToBatch, ownerFault, readBatch, writeBatch } from './ads-batch.ts'
 import type { Catalogue, Queryable } from './port.ts'
 
 export interface AdInput {
@@ -75,9 +76,9 @@ export function idFault(name: string, value: unknown): string | undefined {
 
 function nameFault(name: string, value: unknown): string | undefined {
   if (value === undefined) return undefined
-  return typeof value === 'string' && value.length <= nameCharsMax
+  return typeof value === 'string' && value.length <= nameCharsMax && !value.includes('\0')
     ? undefined
-    : `${name} must be a text of at most ${nameCharsMax} characters`
+    : `${name} must be a text of at most ${nameCharsMax} characters, none of them U+0000`
 }
 
 type Checked = { kind: 'ad'; ad: AdInput } | { kind: 'reject'; reason: ErrorCode; detail: string }
@@ -115,73 +116,10 @@ export function parseAd(value: unknown): Checked {
   return target ? refuse('bad-target', target) : { kind: 'ad', ad: row as unknown as AdInput }
 }
 
-/** An ad that belongs to another advertiser, or wants a campaign that does. */
-async function ownerFault(tx: Queryable, ad: AdInput): Promise<string | undefined> {
-  const [existing] = await tx.query<{ advertiser_id: string }>(
-    'SELECT advertiser_id FROM ads WHERE ad_id = $1',
-    [ad.ad_id],
-  )
-  if (existing && existing.advertiser_id !== ad.advertiser_id) {
-    return `ad ${ad.ad_id} belongs to another advertiser; make a new ad instead`
-  }
-  if (!ad.campaign_id) return undefined
-  const [campaign] = await tx.query<{ advertiser_id: string }>(
-    'SELECT advertiser_id FROM campaigns WHERE campaign_id = $1',
-    [ad.campaign_id],
-  )
-  return campaign && campaign.advertiser_id !== ad.advertiser_id
-    ? `campaign ${ad.campaign_id} belongs to another advertiser`
-    : undefined
-}
-
-async function writeAd(tx: Queryable, now: number, ad: AdInput): Promise<void> {
-  await tx.query(
-    `INSERT INTO advertisers (advertiser_id, name, created_at) VALUES ($1, $2, $3)
-     ON CONFLICT (advertiser_id) DO NOTHING`,
-    [ad.advertiser_id, ad.advertiser_name ?? ad.advertiser_id, now],
-  )
-  if (ad.advertiser_name !== undefined) {
-    await tx.query('UPDATE advertisers SET name = $1 WHERE advertiser_id = $2', [
-      ad.advertiser_name,
-      ad.advertiser_id,
-    ])
-  }
-  if (ad.campaign_id) {
-    await tx.query(
-      `INSERT INTO campaigns (campaign_id, advertiser_id, name, created_at) VALUES ($1, $2, $3, $4)
-       ON CONFLICT (campaign_id) DO NOTHING`,
-      [ad.campaign_id, ad.advertiser_id, ad.campaign_name ?? ad.campaign_id, now],
-    )
-    if (ad.campaign_name !== undefined) {
-      await tx.query('UPDATE campaigns SET name = $1 WHERE campaign_id = $2', [
-        ad.campaign_name,
-        ad.campaign_id,
-      ])
-    }
-  }
-  await tx.query(
-    `INSERT INTO ads (ad_id, advertiser_id, campaign_id, name, target_url, created_at, updated_at)
-     VALUES ($1, $2, $3, $4, $5, $6, $6)
-     ON CONFLICT (ad_id) DO UPDATE SET target_url = excluded.target_url,
-       campaign_id = CASE WHEN $7 = 1 THEN excluded.campaign_id ELSE ads.campaign_id END,
-       name = CASE WHEN $8 = 1 THEN excluded.name ELSE ads.name END,
-       updated_at = excluded.updated_at`,
-    [
-      ad.ad_id,
-      ad.advertiser_id,
-      ad.campaign_id ?? '',
-      ad.name ?? '',
-      ad.target_url,
-      now,
-      ad.campaign_id === undefined ? 0 : 1,
-      ad.name === undefined ? 0 : 1,
-    ],
-  )
-}
-
 /**
  * Creates or updates ads; missing advertisers and campaigns are made. A bad row is rejected and
  * never stops the rest. Transactions of 1,000 rows: other writers get their turn in between.
+ * Repeating it changes nothing.
  * @param now - milliseconds
  */
 export async function upsertAds(
@@ -192,20 +130,24 @@ export async function upsertAds(
   const rejected: RejectedAd[] = []
   let upserted = 0
   for (let first = 0; first < rows.length; first += rowsPerTransaction) {
-    const batch = rows.slice(first, first + rowsPerTransaction)
+    const some = rows.slice(first, first + rowsPerTransaction)
+    const checked = some.map(({ line, value }) => ({ line, ...parseAd(value) }))
+    const good = checked.flatMap((row) => (row.kind === 'ad' ? [row.ad] : []))
     await catalogue.transaction(async (tx) => {
-      for (const { line, value } of batch) {
-        const checked = parseAd(value)
-        const owner = checked.kind === 'ad' ? await ownerFault(tx, checked.ad) : undefined
-        if (checked.kind === 'reject') {
-          rejected.push({ line, reason: checked.reason, detail: checked.detail })
+      const batch = await readBatch(tx, good)
+      for (const row of checked) {
+        const { line } = row
+        const owner = row.kind === 'ad' ? ownerFault(batch, row.ad) : undefined
+        if (row.kind === 'reject') {
+          rejected.push({ line, reason: row.reason, detail: row.detail })
         } else if (owner) {
           rejected.push({ line, reason: 'ad-owner', detail: owner })
         } else {
-          await writeAd(tx, now, checked.ad)
+          addToBatch(batch, row.ad)
           upserted++
         }
       }
+      await writeBatch(tx, now, batch)
     })
   }
   return { upserted, rejected }

@@ -5,12 +5,11 @@ import type { InjectOptions } from 'fastify'
 import { createApiKey } from '#platform/api-keys.ts'
 import { upsertAds } from '#platform/catalogue/ads.ts'
 import { ensureDefaults } from '#platform/catalogue/defaults.ts'
-import { openSqliteCatalogue } from '#platform/catalogue/sqlite.ts'
 import { reportHeartbeat } from '#platform/heartbeats.ts'
 import { createLogger } from '#platform/log.ts'
 import { createRegistry } from '#platform/metrics.ts'
 import { hourMs } from '#schemas/paths.ts'
-import { scratchDir } from '../../tests/support/contract.ts'
+import { openTestCatalogue } from '../../tests/support/catalogue.ts'
 import { buildApp } from '../app.ts'
 import type { BatchControl } from '../routes/admin-rebuilds.ts'
 import { createNaiveOlap } from './naive-olap.ts'
@@ -27,7 +26,7 @@ export interface FixtureOptions {
 }
 
 export async function openFixture(t: ExecutionContext, options: FixtureOptions = {}) {
-  const catalogue = await openSqliteCatalogue({ path: `${scratchDir(t)}/catalogue.sqlite` })
+  const catalogue = await openTestCatalogue(t)
   const time = { now: startNow }
   const clock = { now: () => time.now }
   await ensureDefaults(catalogue, boundary + 1)
@@ -68,10 +67,7 @@ export async function openFixture(t: ExecutionContext, options: FixtureOptions =
     nodeSilenceMs: hourMs,
     ...(options.control ? { control: options.control } : {}),
   })
-  t.teardown(async () => {
-    await app.close()
-    await catalogue.close()
-  })
+  t.teardown(() => app.close())
 
   const inject = (request: InjectOptions, as?: keyof Keys) =>
     app.inject({
