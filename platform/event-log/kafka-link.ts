@@ -1,0 +1,217 @@
+// Reading without a group: kafkajs' own connections to the brokers, below its consumer. Its public
+// consumer can only read as a member of a group: a coordinator's round trip for each reader, an
+// assignment for one partition, and a filter that shows records of interleaved aborted
+// transactions. This is the one file that knows kafkajs' insides; its version is pinned.
+import type { Kafka } from 'kafkajs'
+import { ClickledgerError } from '#schemas/errors.ts'
+import { backoffMs, pause } from '../wait.ts'
+import { explained, hasType, isAway, type KafkaSettings, within } from './kafka-client.ts'
+
+/** One try, with connecting. */
+const tryMs = 12_000
+/** Questions (offsets) are asked again for so long; then the caller hears of it. */
+const askMs = 10_000
+const readCommitted = 1
+const latest = -1
+const earliest = -2
+
+export interface FetchedMessage {
+  readonly offset: string
+  readonly timestamp: string
+  readonly key: Buffer | null
+  readonly value: Buffer | null
+  readonly isControlRecord?: boolean
+  readonly batchContext: { readonly producerId: string; readonly inTransaction: boolean }
+}
+
+export interface FetchedPartition {
+  readonly partition: number
+  readonly lastStableOffset: string
+  readonly abortedTransactions?: readonly { producerId: string; firstOffset: string }[]
+  readonly messages: readonly FetchedMessage[]
+}
+
+interface Broker {
+  fetch(request: {
+    isolationLevel: number
+    maxWaitTime: number
+    minBytes: number
+    maxBytes: number
+    topics: {
+      topic: string
+      partitions: { partition: number; fetchOffset: string; maxBytes: number }[]
+    }[]
+  }): Promise<{ responses: { topicName: string; partitions: FetchedPartition[] }[] }>
+  listOffsets(request: {
+    isolationLevel: number
+    topics: { topic: string; partitions: { partition: number; timestamp: number }[] }[]
+  }): Promise<{ responses: { partitions: { partition: number; offset: string }[] }[] }>
+  offsetFetch(request: {
+    groupId: string
+    topics: { topic: string; partitions: { partition: number }[] }[]
+  }): Promise<{ responses: { partitions: { partition: number; offset: string }[] }[] }>
+}
+
+/** kafkajs' Cluster, as far as it is used here. */
+export interface Cluster {
+  connect(): Promise<void>
+  disconnect(): Promise<void>
+  addMultipleTargetTopics(topics: string[]): Promise<void>
+  refreshMetadata(): Promise<void>
+  refreshMetadataIfNecessary(): Promise<void>
+  findBroker(wanted: { nodeId: number }): Promise<Broker>
+  findGroupCoordinator(wanted: { groupId: string }): Promise<Broker>
+  findTopicPartitionMetadata(topic: string): { partitionId: number; leader: number }[]
+}
+
+type CreateCluster = (options: {
+  allowAutoTopicCreation: boolean
+  metadataMaxAge: number
+}) => Cluster
+
+function createClusterOf(client: Kafka): CreateCluster {
+  const found = Object.getOwnPropertySymbols(client).find((symbol) =>
+    symbol.description?.endsWith(':createCluster'),
+  )
+  const create = found && (client as unknown as Record<symbol, unknown>)[found]
+  if (typeof create !== 'function') throw new Error('this is not the kafkajs that was tested')
+  return create as CreateCluster
+}
+
+export interface KafkaLink {
+  /** Works on a connected cluster that knows the topics. A cluster that failed is not used again. */
+  run<T>(topics: readonly string[], work: (cluster: Cluster) => Promise<T>): Promise<T>
+  partitionCount(topic: string): Promise<number>
+  /** The last stable offset of each partition: what a reader of committed records gets to. */
+  endOffsets(topic: string): Promise<number[]>
+  earliestOffset(topic: string, partition: number): Promise<number>
+  offsetAt(topic: string, partition: number, time: number): Promise<number>
+  /** -1 where nothing is committed. */
+  committedOffsets(group: string, topic: string, partitions: readonly number[]): Promise<number[]>
+  close(): Promise<void>
+}
+
+/** Topic and group names are the servers' own, with the namespace. */
+export function openKafkaLink(client: Kafka, settings: KafkaSettings): KafkaLink {
+  const create = createClusterOf(client)
+  const counts = new Map<string, number>()
+  let current: Cluster | undefined
+  let closed = false
+
+  const drop = (cluster: Cluster): void => {
+    if (cluster === current) current = undefined
+    void within(tryMs, 'disconnecting', cluster.disconnect()).catch(() => {})
+  }
+
+  const attempt = async <T>(
+    topics: readonly string[],
+    work: (cluster: Cluster) => Promise<T>,
+  ): Promise<T> => {
+    if (closed) throw new Error('this event log is closed')
+    current ??= create({ allowAutoTopicCreation: false, metadataMaxAge: 60_000 })
+    const cluster = current
+    try {
+      await cluster.connect()
+      await cluster.addMultipleTargetTopics([...topics])
+      await cluster.refreshMetadataIfNecessary()
+      return await work(cluster)
+    } catch (error) {
+      if (hasType(error, 'KafkaJSProtocolError') && isAway(error)) {
+        await cluster.refreshMetadata().catch(() => drop(cluster))
+      } else if (isAway(error)) {
+        drop(cluster)
+      }
+      throw error
+    }
+  }
+
+  const run: KafkaLink['run'] = async (topics, work) => {
+    try {
+      return await within(tryMs, `reading ${topics.join(', ')}`, attempt(topics, work))
+    } catch (error) {
+      if (hasType(error, 'DeadlinePassed') && current) drop(current)
+      throw error
+    }
+  }
+
+  /** A question: asked again while the brokers are away, for a bounded time. */
+  const ask = async <T>(topic: string, work: (cluster: Cluster) => Promise<T>): Promise<T> => {
+    const deadline = Date.now() + askMs
+    for (let n = 1; ; n++) {
+      try {
+        return await run([topic], work)
+      } catch (error) {
+        if (hasType(error, 'UNKNOWN_TOPIC_OR_PARTITION')) {
+          throw new ClickledgerError('not-found', `Kafka has no topic "${topic}"`, error)
+        }
+        if (!isAway(error) || Date.now() >= deadline || closed) throw explained(settings, error)
+        await pause(backoffMs(n, 1_000))
+      }
+    }
+  }
+
+  const listOffsets = (topic: string, wanted: readonly number[] | undefined, timestamp: number) =>
+    ask(topic, async (cluster) => {
+      const metadata = cluster.findTopicPartitionMetadata(topic)
+      const offsets = new Map<number, number>()
+      const byLeader = new Map<number, number[]>()
+      for (const { partitionId, leader } of metadata) {
+        if (wanted && !wanted.includes(partitionId)) continue
+        byLeader.set(leader, [...(byLeader.get(leader) ?? []), partitionId])
+      }
+      await Promise.all(
+        [...byLeader].map(async ([nodeId, partitions]) => {
+          const broker = await cluster.findBroker({ nodeId })
+          const { responses } = await broker.listOffsets({
+            isolationLevel: readCommitted,
+            topics: [
+              { topic, partitions: partitions.map((partition) => ({ partition, timestamp })) },
+            ],
+          })
+          for (const { partition, offset } of responses.flatMap((r) => r.partitions)) {
+            offsets.set(partition, Number(offset))
+          }
+        }),
+      )
+      return [...offsets].sort(([a], [b]) => a - b).map(([, offset]) => offset)
+    })
+
+  return {
+    run,
+    async partitionCount(topic) {
+      const known = counts.get(topic)
+      if (known !== undefined) return known
+      const count = await ask(
+        topic,
+        async (cluster) => cluster.findTopicPartitionMetadata(topic).length,
+      )
+      counts.set(topic, count)
+      return count
+    },
+    endOffsets: (topic) => listOffsets(topic, undefined, latest),
+    earliestOffset: async (topic, partition) =>
+      (await listOffsets(topic, [partition], earliest))[0] ?? 0,
+    async offsetAt(topic, partition, time) {
+      // The end first: what is appended in between must not be skipped.
+      const [end = 0] = await listOffsets(topic, [partition], latest)
+      const [found = -1] = await listOffsets(topic, [partition], Math.max(0, Math.ceil(time)))
+      return found >= 0 ? found : end
+    },
+    committedOffsets: (group, topic, partitions) =>
+      ask(topic, async (cluster) => {
+        const coordinator = await cluster.findGroupCoordinator({ groupId: group })
+        const { responses } = await coordinator.offsetFetch({
+          groupId: group,
+          topics: [{ topic, partitions: partitions.map((partition) => ({ partition })) }],
+        })
+        const found = new Map(
+          responses.flatMap((r) => r.partitions).map((p) => [p.partition, Number(p.offset)]),
+        )
+        return partitions.map((partition) => found.get(partition) ?? -1)
+      }),
+    async close() {
+      closed = true
+      if (current) drop(current)
+    },
+  }
+}

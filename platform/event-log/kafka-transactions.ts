@@ -1,0 +1,89 @@
+// The transactional producer of one input partition. Its transactional id belongs to the partition,
+// so opening it fences whoever had it; only then may the committed offset be read. After any failure
+// it is thrown away: its state in kafkajs is not to be trusted, and a new one settles what was open.
+import kafkajs, { type Kafka } from 'kafkajs'
+import { pause } from '../wait.ts'
+import { sendOptions, within } from './kafka-client.ts'
+import type { KafkaLink } from './kafka-link.ts'
+import type { Send } from './kafka-messages.ts'
+
+/** The broker aborts what is open for longer: so long readers may have to wait for a dead process. */
+const transactionTimeoutMs = 15_000
+const retry = { initialRetryTime: 20, maxRetryTime: 500, retries: 12 }
+const openMs = 30_000
+const commitMs = 30_000
+const disconnectMs = 5_000
+const stableMs = 25
+
+export interface Transactions {
+  /** Records and the input's next offset, together or not at all. A rejection leaves it unknown. */
+  commit(sends: readonly Send[], nextOffset: number): Promise<void>
+  close(): void
+}
+
+export interface TransactionsOf {
+  readonly client: Kafka
+  readonly link: KafkaLink
+  readonly transactionalId: string
+  readonly group: string
+  readonly topic: string
+  readonly partition: number
+}
+
+/** Fences older producers of the partition, then reads what is committed (0 where nothing is). */
+export async function openTransactions(
+  parts: TransactionsOf,
+): Promise<{ transactions: Transactions; committed: number }> {
+  const { client, transactionalId, group, topic, partition } = parts
+  const producer = client.producer({
+    ...{ idempotent: true, maxInFlightRequests: 1, allowAutoTopicCreation: false, retry },
+    ...{ transactionalId, transactionTimeout: transactionTimeoutMs },
+    createPartitioner: kafkajs.Partitioners.DefaultPartitioner,
+  })
+  const close = () => {
+    void within(disconnectMs, 'disconnecting', producer.disconnect()).catch(() => {})
+  }
+  const offsets = (offset: number) => ({
+    consumerGroupId: group,
+    topics: [{ topic, partitions: [{ partition, offset: String(offset) }] }],
+  })
+  const commit = async (sends: readonly Send[], nextOffset: number): Promise<void> => {
+    const transaction = await producer.transaction()
+    for (const send of sends) await transaction.send({ ...send, ...sendOptions })
+    await transaction.sendOffsets(offsets(nextOffset))
+    await transaction.commit()
+  }
+  const fence = async (): Promise<void> => {
+    await producer.connect()
+    await (await producer.transaction()).abort() // nothing was sent: it only took the id
+  }
+  try {
+    await within(openMs, `opening ${transactionalId}`, fence())
+    const committed = await settledOffset(parts)
+    return {
+      committed,
+      transactions: {
+        commit: (sends, next) =>
+          within(commitMs, `a transaction of ${transactionalId}`, commit(sends, next)),
+        close,
+      },
+    }
+  } catch (error) {
+    close()
+    throw error
+  }
+}
+
+/**
+ * The committed offset. Older brokers apply the offsets of a finished transaction a moment after
+ * they say that it is finished, and kafkajs cannot ask for stable offsets only: so it has to be seen
+ * twice.
+ */
+async function settledOffset({ link, group, topic, partition }: TransactionsOf): Promise<number> {
+  for (let before = Number.NaN; ; ) {
+    const [offset = -1] = await link.committedOffsets(group, topic, [partition])
+    if (offset === before) return Math.max(0, offset)
+    before = offset
+    await pause(stableMs)
+  }
+}
