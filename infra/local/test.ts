@@ -1,0 +1,70 @@
+// `npm run test:stack [-- ava arguments]`: boots a stack of its own on free ports in a folder of its
+// own, runs the tests that need real servers, and stops it, however the tests end. TEST_STACK set to
+// the state file of a running stack: runs on that one and leaves it as it is.
+import { spawn } from 'node:child_process'
+import { chmodSync, cpSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { describeError } from '../../cli/exit.ts'
+import { print, signalAbort } from '../../cli/options.ts'
+import { startStack } from './stack.ts'
+
+const root = fileURLToPath(new URL('../../', import.meta.url))
+
+/** Runs ava, its output as it comes. @returns its exit code */
+function runAva(stateFile: string, signal: AbortSignal): Promise<number> {
+  const args = ['--config', 'ava.stack.config.mjs', ...process.argv.slice(2)]
+  const { promise, resolve, reject } = Promise.withResolvers<number>()
+  const child = spawn(join(root, 'node_modules/.bin/ava'), args, {
+    ...{ cwd: root, stdio: 'inherit' },
+    env: { ...process.env, TEST_STACK: stateFile },
+  })
+  // In a terminal Ctrl-C reaches ava by itself; a signal to this process alone must, too.
+  const abort = () => child.kill('SIGTERM')
+  signal.addEventListener('abort', abort, { once: true })
+  child.once('error', reject)
+  child.once('close', (code) => resolve(code ?? 1))
+  return promise
+}
+
+async function main(): Promise<number> {
+  const signal = signalAbort()
+  if (process.env.TEST_STACK) return runAva(process.env.TEST_STACK, signal)
+  const dir = mkdtempSync(join(tmpdir(), 'clickledger-stack-'))
+  chmodSync(dir, 0o711) // PostgreSQL may have to run as another user
+  const startedAt = performance.now()
+  const seconds = () => ((performance.now() - startedAt) / 1000).toFixed(1)
+  const progress = (line: string) => print(`${seconds().padStart(6)} s  ${line}`)
+  let code = 1
+  try {
+    const stack = await startStack({ dir, ports: 'free', progress, signal })
+    progress('the stack is up')
+    try {
+      code = await runAva(stack.stateFile, signal)
+    } finally {
+      await stack.stop()
+      progress('the stack is stopped')
+    }
+  } finally {
+    keepLogs(dir, code)
+    rmSync(dir, { recursive: true, force: true, maxRetries: 5 })
+  }
+  return code
+}
+
+/** What the servers said is worth keeping where a test failed. */
+function keepLogs(dir: string, code: number): void {
+  const logs = join(root, 'data', 'test-stack-logs')
+  rmSync(logs, { recursive: true, force: true })
+  if (code === 0) return
+  cpSync(join(dir, 'log'), logs, { recursive: true })
+  print(`logs of the servers: ${logs}`)
+}
+
+try {
+  process.exitCode = await main()
+} catch (error) {
+  process.stderr.write(`test:stack: ${describeError(error)}\n`)
+  process.exitCode = 1
+}
