@@ -2,14 +2,21 @@
 // has one owner, and both need it.
 import type { SharedClock } from '#platform/clock.ts'
 import type { Settings } from '#platform/config.ts'
-import type { RunningLayer } from '#platform/layer.ts'
+import type { Monitored, RunningLayer } from '#platform/layer.ts'
 import { createLogger } from '#platform/log.ts'
 import { openDuckDbStore } from '#platform/olap/duckdb.ts'
 import { runRebuild } from '../batch-layer/rebuild/main.ts'
 import { runServing } from '../serving/main.ts'
 
-/** Starts them in this thread (the store has one of its own, rebuilds have a pool). */
-export async function runServe(settings: Settings, clock: SharedClock): Promise<RunningLayer> {
+/**
+ * Starts them in this thread (the store has one of its own, rebuilds have a pool).
+ * @param beside - other layers of this process, whose metrics are shown with these
+ */
+export async function runServe(
+  settings: Settings,
+  clock: SharedClock,
+  beside: () => readonly Monitored[] = () => [],
+): Promise<RunningLayer> {
   const failed = Promise.withResolvers<never>()
   failed.promise.catch(() => {}) // seen by the owner on `done`
   await using starting = new AsyncDisposableStack()
@@ -24,13 +31,16 @@ export async function runServe(settings: Settings, clock: SharedClock): Promise<
     : undefined
   if (rebuild) starting.defer(() => rebuild.close())
   const serving = await runServing(context('serving'), {
-    ...{ olap },
+    olap,
+    beside: () => [...(rebuild ? [rebuild] : []), ...beside()],
     ...(rebuild ? { control: rebuild } : {}),
   })
   starting.defer(() => serving.close())
   const running = starting.move()
   return {
     ...(serving.url ? { url: serving.url } : {}),
+    metrics: serving.metrics,
+    readiness: serving.readiness,
     done: Promise.race([serving.done, failed.promise, ...(rebuild ? [rebuild.done] : [])]),
     close: () => running.disposeAsync(),
   }

@@ -3,11 +3,14 @@
 import { createClock, type SharedClock } from '#platform/clock.ts'
 import type { Settings } from '#platform/config.ts'
 import { lockDirectory } from '#platform/directory-lock.ts'
+import type { RunningLayer } from '#platform/layer.ts'
+import { withMetricsEndpoint } from '#platform/metrics-server.ts'
 import { openCatalogue } from '#platform/stack.ts'
 import { prepareCatalogue } from './first-start.ts'
 import { runServe } from './serve.ts'
 import { announceInstance } from './session.ts'
 import { startThread } from './threads/start-thread.ts'
+import type { ThreadLayer } from './threads/thread-layers.ts'
 import { welcome } from './welcome.ts'
 
 export interface StartOptions {
@@ -55,10 +58,17 @@ export async function startAll(
     return layer
   }
   // In the order of the flow backwards: who answers is up before who asks, who takes clicks is last.
-  const serving = keep(await runServe(settings, clock))
-  keep(await startThread('archive', settings, clock))
-  keep(await startThread('speed', settings, clock))
-  const ingest = keep(await startThread('ingest', settings, clock))
+  const threads: RunningLayer[] = []
+  const startOne = async (layer: ThreadLayer) => {
+    const thread = keep(await startThread(layer, settings, clock))
+    threads.push(thread)
+    return thread
+  }
+  const serve = await runServe(settings, clock, () => threads)
+  const serving = keep(await withMetricsEndpoint(settings, serve))
+  await startOne('archive')
+  await startOne('speed')
+  const ingest = await startOne('ingest')
 
   const ingestUrl = ingest.url ?? ''
   const servingUrl = serving.url ?? ''

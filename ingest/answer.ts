@@ -1,8 +1,8 @@
 // Every answer of ingest leaves through here: one set of security headers, one count. Headers are
 // flat arrays, which node:http writes without building anything.
-import type { ServerResponse } from 'node:http'
+import { type IncomingMessage, ServerResponse } from 'node:http'
 import { type ErrorCode, errors, problem } from '#schemas/errors.ts'
-import type { Counters } from './counters.ts'
+import { type Counters, countUp, type RouteName } from './counters.ts'
 
 const common = [
   'cache-control',
@@ -18,6 +18,12 @@ const retryAfterSeconds = '1'
 
 const pixel = Buffer.from('R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7', 'base64')
 
+/** A response that knows what it is counted as. */
+export class IngestResponse<R extends IncomingMessage = IncomingMessage> extends ServerResponse<R> {
+  readonly startedAt = performance.now()
+  route: RouteName = 'none'
+}
+
 /** Said of a click: its id, and whether it will be counted. */
 export interface ClickOutcome {
   readonly eventId: string
@@ -28,11 +34,14 @@ export type Answers = ReturnType<typeof createAnswers>
 
 /** @param onFault - an answer that could not be written: told to the operator */
 export function createAnswers(counters: Counters, onFault: (error: unknown) => void) {
-  const { answers } = counters
-  const count = (status: number) => answers.set(status, (answers.get(status) ?? 0) + 1)
+  const count = ({ route, startedAt }: IngestResponse, status: number) => {
+    const { answers, seconds } = counters.routes[route]
+    countUp(answers, status)
+    seconds.add((performance.now() - startedAt) / 1000)
+  }
 
   const send = (
-    response: ServerResponse,
+    response: IngestResponse,
     status: number,
     headers: readonly string[],
     body?: string | Uint8Array,
@@ -43,7 +52,7 @@ export function createAnswers(counters: Counters, onFault: (error: unknown) => v
     try {
       response.writeHead(status, [...headers, 'content-length', String(length), ...common])
       response.end(body)
-      count(status)
+      count(response, status)
     } catch (error) {
       // Answers of one group follow each other: one that fails must not take the others along.
       onFault(error)
@@ -51,28 +60,29 @@ export function createAnswers(counters: Counters, onFault: (error: unknown) => v
     }
   }
 
-  const text = (response: ServerResponse, status: number, type: string, body: string): void =>
+  const text = (response: IngestResponse, status: number, type: string, body: string): void =>
     send(response, status, ['content-type', type], body)
 
   return {
     text,
-    redirect(response: ServerResponse, location: string, outcome: ClickOutcome): void {
+    redirect(response: IngestResponse, location: string, outcome: ClickOutcome): void {
       send(response, 302, ['location', location, ...outcomeHeaders(outcome)])
     },
-    pixel(response: ServerResponse, outcome: ClickOutcome): void {
+    pixel(response: IngestResponse, outcome: ClickOutcome): void {
       send(response, 200, ['content-type', 'image/gif', ...outcomeHeaders(outcome)], pixel)
     },
-    json(response: ServerResponse, status: number, body: unknown): void {
+    json(response: IngestResponse, status: number, body: unknown): void {
       text(response, status, 'application/json', JSON.stringify(body))
     },
     /** @param extra - more fields of the body; @param headers - more headers */
     problem(
-      response: ServerResponse,
+      response: IngestResponse,
       code: ErrorCode,
       detail?: string,
       more: { extra?: object; headers?: readonly string[] } = {},
     ): void {
       const { status, retryable } = errors[code]
+      countUp(counters.refused, code)
       const headers = ['content-type', 'application/problem+json', ...(more.headers ?? [])]
       if (retryable) headers.push('retry-after', retryAfterSeconds)
       send(response, status, headers, JSON.stringify({ ...problem(code, detail), ...more.extra }))

@@ -4,6 +4,7 @@ import type { Registry } from 'prom-client'
 import { createKeyLookup } from '#platform/api-keys.ts'
 import type { Catalogue } from '#platform/catalogue/port.ts'
 import type { Settings } from '#platform/config.ts'
+import type { Readiness } from '#platform/layer.ts'
 import { loadSecrets, type Secrets } from '#platform/secrets.ts'
 import { createAddressFacts } from './addresses.ts'
 import { createAdDirectory, createPlacementDirectory } from './ads.ts'
@@ -20,6 +21,7 @@ import { createClickRoutes } from './routes/click.ts'
 import { createHealth } from './routes/health.ts'
 import { createPlacements } from './routes/placements.ts'
 import { createTrackEvents } from './routes/track-events.ts'
+import type { ShareRows } from './shared-rows.ts'
 import { createClientAddresses } from './visit.ts'
 import type { Wal } from './wal/wal.ts'
 
@@ -29,6 +31,7 @@ export interface AppOptions {
   readonly wal: Wal
   readonly registry: Registry
   readonly counters: Counters
+  readonly share: ShareRows
   /** Milliseconds; never goes back. */
   now(): number
   /** Where the server listens, once it does. */
@@ -37,12 +40,17 @@ export interface AppOptions {
   onFault(error: unknown): void
 }
 
+export interface App {
+  readonly server: Server
+  readiness(): Promise<Readiness>
+}
+
 /** @throws ClickledgerError `invalid-settings` */
-export function createApp(options: AppOptions): Server {
+export function createApp(options: AppOptions): App {
   const { settings, catalogue, wal, counters, now, onFault } = options
   const keys = loadSecrets(settings)
   const answers = createAnswers(counters, onFault)
-  const ads = createAdDirectory(catalogue)
+  const ads = createAdDirectory(catalogue, options.share)
   const allow = createRateLimiter(settings.CLICKLEDGER_RATE_LIMIT)
   const stamp = createStamper(settings, keys)
   const shared = { ads, stamp, append: wal.append, answers, counters, keys, now }
@@ -53,24 +61,27 @@ export function createApp(options: AppOptions): Server {
     readJson: createBodyReader(),
   })
   const trusted = settings.CLICKLEDGER_TRUSTED_PROXIES
-  return createIngestServer({
+  const walBytesMax = settings.CLICKLEDGER_WAL_BYTES_MAX
+  const { readiness, ...health } = createHealth({ ...options, answers, walBytesMax })
+  const server = createIngestServer({
     routes: {
       ...createClickRoutes(shared),
       trackEvent: (visit) => track(visit, 'api'),
       importClicks: (visit) => track(visit, 'import'),
       placement: createPlacements({
         ...shared,
-        placements: createPlacementDirectory(catalogue),
+        placements: createPlacementDirectory(catalogue, options.share),
         publicUrl: () =>
           settings.CLICKLEDGER_PUBLIC_INGEST_URL.replace(/\/+$/, '') || options.url(),
       }),
-      ...createHealth({ ...options, answers, walBytesMax: settings.CLICKLEDGER_WAL_BYTES_MAX }),
+      ...health,
     },
     answers,
     clientOf: createClientAddresses(parseNetworks('CLICKLEDGER_TRUSTED_PROXIES', trusted)),
     allow,
     onFault,
   })
+  return { server, readiness }
 }
 
 function createStamper(settings: Settings, { ipKey, userKey }: Secrets): StampFacts {

@@ -1,9 +1,10 @@
 // Requests -> routes. Hand-written on node:http, because this is the hot path: no framework, no URL
 // object, no header object for a click. Whatever comes in gets an answer from schemas/errors.ts.
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type Server } from 'node:http'
 import { ClickledgerError } from '#schemas/errors.ts'
 import { limits } from '#schemas/limits.ts'
-import type { Answers } from './answer.ts'
+import { type Answers, IngestResponse } from './answer.ts'
+import type { RouteName } from './counters.ts'
 import { readClickHeaders } from './request.ts'
 import type { Visit } from './visit.ts'
 
@@ -38,6 +39,7 @@ const requestTimeoutMs = 30_000
 const keepAliveMs = 75_000 // longer than load balancers keep theirs: they close first
 
 interface Matched {
+  readonly name: RouteName
   readonly methods: 'GET' | 'POST'
   readonly run: Route | IdRoute
   readonly id: string
@@ -47,7 +49,7 @@ export function createIngestServer(options: FromHttpOptions): Server {
   const { answers, clientOf, allow, onFault } = options
   const match = createMatcher(options.routes)
 
-  const fail = (response: ServerResponse, error: unknown) => {
+  const fail = (response: IngestResponse, error: unknown) => {
     if (error instanceof ClickledgerError) {
       return answers.problem(response, error.code, error.message)
     }
@@ -55,12 +57,13 @@ export function createIngestServer(options: FromHttpOptions): Server {
     answers.problem(response, 'internal')
   }
 
-  const handle = (request: IncomingMessage, response: ServerResponse): void | Promise<void> => {
+  const handle = (request: IncomingMessage, response: IngestResponse): void | Promise<void> => {
     const url = request.url ?? '/'
     if (url.length > limits.urlBytesMax) return answers.problem(response, 'uri-too-long')
     const queryAt = url.indexOf('?')
     const matched = match(queryAt < 0 ? url : url.slice(0, queryAt))
     if (!matched) return answers.problem(response, 'not-found')
+    response.route = matched.name
     const { method } = request
     if (method !== matched.methods && !(method === 'HEAD' && matched.methods === 'GET')) {
       const allowed = matched.methods === 'GET' ? 'GET, HEAD' : 'POST'
@@ -82,6 +85,7 @@ export function createIngestServer(options: FromHttpOptions): Server {
 
   const server = createServer(
     {
+      ServerResponse: IngestResponse,
       headersTimeout: headersTimeoutMs,
       requestTimeout: requestTimeoutMs,
       keepAliveTimeout: keepAliveMs,
@@ -100,25 +104,26 @@ export function createIngestServer(options: FromHttpOptions): Server {
 }
 
 function createMatcher(routes: Routes): (path: string) => Matched | undefined {
-  const get = (run: Route): Matched => ({ methods: 'GET', run, id: '' })
+  const get = (name: RouteName, run: Route): Matched => ({ name, methods: 'GET', run, id: '' })
+  const post = (name: RouteName, run: Route): Matched => ({ name, methods: 'POST', run, id: '' })
   const exact = new Map<string, Matched>([
-    ['/track/click', get(routes.track)],
-    ['/track/click_event', { methods: 'POST', run: routes.trackEvent, id: '' }],
-    ['/import/clicks', { methods: 'POST', run: routes.importClicks, id: '' }],
-    ['/livez', get(routes.live)],
-    ['/readyz', get(routes.ready)],
-    ['/metrics', get(routes.metrics)],
-    ['/robots.txt', get(routes.robots)],
+    ['/track/click', get('track', routes.track)],
+    ['/track/click_event', post('track-event', routes.trackEvent)],
+    ['/import/clicks', post('import', routes.importClicks)],
+    ['/livez', get('live', routes.live)],
+    ['/readyz', get('ready', routes.ready)],
+    ['/metrics', get('metrics', routes.metrics)],
+    ['/robots.txt', get('robots', routes.robots)],
   ])
-  const prefixes: readonly (readonly [string, IdRoute])[] = [
-    ['/click/', routes.redirect],
-    ['/ads/', routes.redirect],
-    ['/placements/', routes.placement],
+  const prefixes: readonly (readonly [string, RouteName, IdRoute])[] = [
+    ['/click/', 'redirect', routes.redirect],
+    ['/ads/', 'redirect', routes.redirect],
+    ['/placements/', 'placement', routes.placement],
   ]
   return (path) => {
-    for (const [prefix, run] of prefixes) {
+    for (const [prefix, name, run] of prefixes) {
       if (path.startsWith(prefix)) {
-        return { methods: 'GET', run, id: decodeSegment(path.slice(prefix.length)) }
+        return { name, methods: 'GET', run, id: decodeSegment(path.slice(prefix.length)) }
       }
     }
     return exact.get(path)

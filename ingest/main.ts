@@ -1,35 +1,44 @@
 // Ingest: HTTP in, raw clicks out. Wiring only: what is opened here is closed in reverse order.
 import type { AddressInfo } from 'node:net'
+import { isMainThread } from 'node:worker_threads'
 import type { LayerContext, RunningLayer } from '#platform/layer.ts'
 import { addProcessMetrics, createRegistry } from '#platform/metrics.ts'
 import { openCatalogue } from '#platform/stack.ts'
 import { createApp } from './app.ts'
-import { createCounters, registerCounters, registerWal } from './counters.ts'
+import { createCounters } from './counters.ts'
 import { startHeartbeat } from './heartbeat.ts'
 import { closeServer, listen, monotonic } from './lifecycle.ts'
+import { addIngestMetrics, addWalMetrics, walStateOf } from './metrics.ts'
+import { openSharedRows } from './shared-cache.ts'
 import { openWal } from './wal/wal.ts'
 
 /** Starts an ingest node. @throws ClickledgerError `invalid-settings`, `already-running` */
 export async function runIngest({ settings, clock, logger }: LayerContext): Promise<RunningLayer> {
   const registry = createRegistry('ingest')
-  addProcessMetrics(registry)
+  if (isMainThread) addProcessMetrics(registry, settings.CLICKLEDGER_DATA_DIR)
   const counters = createCounters()
-  const onCommit = registerCounters(registry, counters)
+  const onCommit = addIngestMetrics(registry, counters)
 
   await using opening = new AsyncDisposableStack() // undoes a start that fails half-way
   const catalogue = opening.adopt(await openCatalogue(settings), (c) => c.close())
+  const now = monotonic(() => clock.now())
+  const shared = opening.adopt(await openSharedRows({ settings, registry, logger, now }), (s) =>
+    s.close(),
+  )
   const wal = opening.adopt(await openWal({ settings, clock, logger, onCommit }), (w) => w.close())
-  registerWal(registry, wal)
+  const bytesMax = settings.CLICKLEDGER_WAL_BYTES_MAX
+  addWalMetrics(registry, () => walStateOf(wal, bytesMax), clock.now)
 
   let url = ''
   let isClosing = false
-  const server = createApp({
+  const { server, readiness } = createApp({
     settings,
     catalogue,
     wal,
     registry,
     counters,
-    now: monotonic(() => clock.now()),
+    now,
+    share: shared.share,
     url: () => url,
     isClosing: () => isClosing,
     onFault: (error) => logger.error({ err: error }, 'a request failed'),
@@ -50,7 +59,13 @@ export async function runIngest({ settings, clock, logger }: LayerContext): Prom
     await opened.disposeAsync()
     closed.resolve()
   }
-  return { url, done: Promise.race([closed.promise, wal.failed]), close }
+  return {
+    url,
+    done: Promise.race([closed.promise, wal.failed]),
+    metrics: () => registry.metrics(),
+    readiness,
+    close,
+  }
 }
 
 function urlOf({ address, family, port }: AddressInfo): string {

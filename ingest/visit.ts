@@ -1,12 +1,13 @@
 // A request as the routes see it.
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import { LRUCache } from 'lru-cache'
+import type { IngestResponse } from './answer.ts'
 import { canonicalAddress, clientAddress, type NetworkList } from './network.ts'
 import type { ClickHeaders } from './request.ts'
 
 export interface Visit {
   readonly request: IncomingMessage
-  readonly response: ServerResponse
+  readonly response: IngestResponse
   readonly url: string
   /** Index of the `?` in the URL; -1: there is none. */
   readonly queryAt: number

@@ -1,6 +1,7 @@
 // What every layer's main gets and gives: the same shape whether it runs as a thread of `start` or
 // as a process of its own.
 
+import type { Registry } from 'prom-client'
 import type { Clock } from './clock.ts'
 import type { Settings } from './config.ts'
 import type { Logger } from './log.ts'
@@ -11,7 +12,21 @@ export interface LayerContext {
   readonly logger: Logger
 }
 
-export interface RunningLayer {
+/** Whether a layer does its work now, and what it says about it. */
+export interface Readiness {
+  readonly ready: boolean
+  readonly [detail: string]: unknown
+}
+
+/** What monitoring may ask of anything that runs. */
+export interface Monitored {
+  /** Metrics as Prometheus reads them. */
+  metrics(): Promise<string>
+  /** May reject: not ready either. */
+  readiness(): Promise<Readiness>
+}
+
+export interface RunningLayer extends Monitored {
   /** Where it listens, if it does: `http://127.0.0.1:8080`. */
   readonly url?: string
   /** Fulfilled after close; rejected when the layer fails and its process should end. */
@@ -20,14 +35,22 @@ export interface RunningLayer {
   close(): Promise<void>
 }
 
-/**
- * A layer whose work is one loop that ends when `stopping` is aborted and releases what it holds.
- * @param run - the loop, with its release; its failure shows on `done`
- */
-export function loopLayer(run: Promise<void>, stopping: AbortController): RunningLayer {
+export interface LoopLayer {
+  /** The loop, with its release; its failure shows on `done`. */
+  readonly run: Promise<void>
+  /** Aborted: the loop ends. */
+  readonly stopping: AbortController
+  readonly registry: Registry
+  readonly readiness: () => Readiness
+}
+
+/** A layer whose work is one loop that ends when told to and releases what it holds. */
+export function loopLayer({ run, stopping, registry, readiness }: LoopLayer): RunningLayer {
   run.catch(() => {}) // seen by the owner on `done`
   return {
     done: run,
+    metrics: () => registry.metrics(),
+    readiness: async () => readiness(),
     async close() {
       stopping.abort()
       await run.catch(() => {})

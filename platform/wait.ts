@@ -1,5 +1,6 @@
 // Waiting, bounded and interruptible.
 import { setTimeout as delay } from 'node:timers/promises'
+import { ClickledgerError } from '#schemas/errors.ts'
 
 /** Waits, or less if the signal aborts first. Never throws. */
 export async function pause(ms: number, signal?: AbortSignal): Promise<void> {
@@ -10,6 +11,22 @@ export async function pause(ms: number, signal?: AbortSignal): Promise<void> {
 export function backoffMs(attempt: number, maxMs = 5_000): number {
   const full = Math.min(maxMs, 50 * 2 ** Math.min(attempt - 1, 20))
   return full / 2 + Math.random() * (full / 2)
+}
+
+/** The result of `work`, if it comes in time. @throws ClickledgerError `unavailable` */
+export async function within<T>(work: Promise<T>, ms: number): Promise<T> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(
+      () => reject(new ClickledgerError('unavailable', `no answer in ${ms} ms`)),
+      ms,
+    )
+  })
+  try {
+    return await Promise.race([work, late])
+  } finally {
+    clearTimeout(timer)
+  }
 }
 
 export interface UntilOptions {

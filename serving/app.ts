@@ -1,6 +1,6 @@
 // All of serving but its surroundings: given the stores, a server with every route. Tests use it
 // without a network.
-import { Gauge, type Registry } from 'prom-client'
+import type { Registry } from 'prom-client'
 import { createKeyLookup } from '#platform/api-keys.ts'
 import type { Catalogue } from '#platform/catalogue/port.ts'
 import type { Clock } from '#platform/clock.ts'
@@ -11,6 +11,7 @@ import { protectRoutes } from './auth.ts'
 import { createFactsReader } from './freshness.ts'
 import { guardCatalogue } from './guarded-catalogue.ts'
 import { createLiveHub } from './live-hub.ts'
+import { createServingMetrics } from './metrics.ts'
 import { createQueryGate } from './query-gate.ts'
 import { addCatalogueRoutes } from './routes/admin-catalogue.ts'
 import { addKeyRoutes } from './routes/admin-keys.ts'
@@ -22,7 +23,7 @@ import { addFreshnessRoute } from './routes/freshness.ts'
 import { addLiveRoute } from './routes/live.ts'
 import { addReportRoutes } from './routes/reports.ts'
 import { addStatusRoute } from './routes/status.ts'
-import { addSystemRoutes } from './routes/system.ts'
+import { addSystemRoutes, createReadiness } from './routes/system.ts'
 import { buildServer } from './server.ts'
 
 const queriesAtOnce = 8
@@ -35,6 +36,8 @@ export interface ServingDeps {
   readonly clock: Clock
   readonly logger: Logger
   readonly registry: Registry
+  /** What /metrics shows; absent: the registry. */
+  readonly exposition?: () => Promise<string>
   readonly control?: BatchControl
   /** Metrics that the store estimates; none where it counts exactly. */
   readonly approximate?: readonly MetricName[]
@@ -49,23 +52,22 @@ export async function buildApp(deps: ServingDeps) {
   const now = () => clock.now()
   const lookup = createKeyLookup(catalogue, now)
   const facts = createFactsReader({ catalogue, olap, clock, nodeSilenceMs: deps.nodeSilenceMs })
+  const metrics = createServingMetrics(registry, {
+    facts: () => facts.read(),
+    liveClients: () => hub.clients(),
+    queries: () => gate.load(),
+    now,
+    nodeSilenceMs: deps.nodeSilenceMs,
+  })
   const gate = createQueryGate(olap, {
+    metrics,
     concurrentMax: queriesAtOnce,
     waitingMax: queriesWaiting,
     timeoutMs: deps.queryTimeoutMs,
   })
   const shared = { catalogue, gate, facts, approximate, now }
   const hub = createLiveHub({ ...shared, clock }, live)
-  new Gauge({
-    name: 'clickledger_live_clients',
-    help: 'Open live streams.',
-    registers: [registry],
-    collect() {
-      this.set(hub.clients())
-    },
-  })
-
-  const app = await buildServer(deps)
+  const app = await buildServer({ logger: deps.logger, metrics })
   protectRoutes(app, lookup)
   addReportRoutes(app, shared)
   addAdRoutes(app, shared)
@@ -76,8 +78,10 @@ export async function buildApp(deps: ServingDeps) {
   addKeyRoutes(app, shared)
   addRuleRoutes(app, shared)
   addCatalogueRoutes(app, shared)
-  addSystemRoutes(app, { catalogue, facts, registry })
+  const readiness = createReadiness(catalogue, facts)
+  const exposition = deps.exposition ?? (() => registry.metrics())
+  addSystemRoutes(app, { readiness, exposition })
   await addDashboard(app)
   app.addHook('onClose', async () => hub.close())
-  return { app, facts }
+  return { app, facts, readiness, metrics }
 }

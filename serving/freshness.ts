@@ -118,7 +118,8 @@ export function lagsOf(now: number, facts: Facts) {
 export const freshnessStates = ['live', 'behind', 'stalled', 'starting'] as const
 export type FreshnessState = (typeof freshnessStates)[number]
 
-function stateOf(now: number, facts: Facts): { state: FreshnessState; detail: string } {
+/** One word for how fresh answers are, and a sentence. */
+export function stateOf(now: number, facts: Facts): { state: FreshnessState; detail: string } {
   const newest = Math.max(0, ...facts.speed.map((h) => h.reportedAt))
   if (facts.speed.length === 0) {
     return { state: 'starting', detail: 'The speed layer has not reported yet.' }

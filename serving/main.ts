@@ -2,8 +2,9 @@
 import type { AddressInfo } from 'node:net'
 import { ensureDefaults } from '#platform/catalogue/defaults.ts'
 import { reportHeartbeat } from '#platform/heartbeats.ts'
-import type { LayerContext, RunningLayer } from '#platform/layer.ts'
-import { createRegistry } from '#platform/metrics.ts'
+import type { LayerContext, Monitored, RunningLayer } from '#platform/layer.ts'
+import { addProcessMetrics, createRegistry } from '#platform/metrics.ts'
+import { collectMetrics } from '#platform/metrics-server.ts'
 import type { OlapStore } from '#platform/olap/port.ts'
 import { openCatalogue } from '#platform/stack.ts'
 import { pause } from '#platform/wait.ts'
@@ -22,6 +23,8 @@ export interface ServingStores {
   /** Absent: rebuilds answer 503. */
   readonly control?: BatchControl
   readonly approximate?: readonly MetricName[]
+  /** Layers in the same process: /metrics shows theirs too. */
+  readonly beside?: () => readonly Monitored[]
 }
 
 function urlOf(host: string, address: AddressInfo | string | null): string {
@@ -41,12 +44,17 @@ export async function runServing(
   const catalogue = await openCatalogue(settings)
   resources.defer(() => catalogue.close())
   await ensureDefaults(catalogue, clock.now())
-  const { app, facts } = await buildApp({
+  const registry = createRegistry('serving')
+  const own: Monitored = { metrics: () => registry.metrics(), readiness: () => readiness() }
+  const exposition = () => collectMetrics([own, ...(stores.beside?.() ?? [])])
+  addProcessMetrics(registry, settings.CLICKLEDGER_DATA_DIR)
+  const { app, facts, readiness, metrics } = await buildApp({
     ...stores,
     catalogue,
     clock,
     logger,
-    registry: createRegistry('serving'),
+    registry,
+    exposition,
     queryTimeoutMs: settings.CLICKLEDGER_QUERY_TIMEOUT,
     nodeSilenceMs: settings.CLICKLEDGER_NODE_SILENCE,
   })
@@ -57,7 +65,8 @@ export async function runServing(
   const beat = async () => {
     const node = settings.CLICKLEDGER_NODE_ID
     await reportHeartbeat(catalogue, 'serving', node, clock.now(), { url })
-    await facts.read()
+    const { at, watermark } = await facts.read()
+    if (watermark) metrics.freshnessSampled.observe((at - watermark) / 1000)
   }
   const follow = async () => {
     while (!stopping.signal.aborted) {
@@ -77,6 +86,8 @@ export async function runServing(
   return {
     url,
     done: ended.promise,
+    metrics: exposition,
+    readiness,
     close() {
       closing ??= owned.disposeAsync().finally(() => ended.resolve())
       return closing

@@ -3,9 +3,9 @@
 import swagger from '@fastify/swagger'
 import { type TypeBoxTypeProvider, TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox'
 import fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
-import { Histogram, type Registry } from 'prom-client'
 import type { Logger } from '#platform/log.ts'
 import { limits } from '#schemas/limits.ts'
+import type { ServingMetrics } from './metrics.ts'
 import { answerMethodNotAllowed } from './not-found.ts'
 import { describeFaults, handleError, sendProblem } from './problems.ts'
 
@@ -33,14 +33,7 @@ export const securityHeaders = {
 
 const pathParamCharsMax = 512
 
-function measureRequests(app: FastifyInstance, registry: Registry): void {
-  const durations = new Histogram({
-    name: 'clickledger_http_request_seconds',
-    help: 'Time to answer a request, by route.',
-    labelNames: ['route', 'method', 'status'],
-    buckets: [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
-    registers: [registry],
-  })
+function measureRequests(app: FastifyInstance, durations: ServingMetrics['requestSeconds']): void {
   app.addHook('onResponse', async (request, reply) => {
     const route = request.routeOptions.url ?? 'none'
     const labels = { route, method: request.method, status: String(reply.statusCode) }
@@ -67,11 +60,11 @@ async function describeApi(app: FastifyInstance): Promise<void> {
 
 export interface ServerDeps {
   readonly logger: Logger
-  readonly registry: Registry
+  readonly metrics: ServingMetrics
 }
 
 /** A server without routes of its own but /openapi.json. */
-export async function buildServer({ logger, registry }: ServerDeps) {
+export async function buildServer({ logger, metrics }: ServerDeps) {
   const app = fastify({
     loggerInstance: logger as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true }),
@@ -100,7 +93,7 @@ export async function buildServer({ logger, registry }: ServerDeps) {
   })
   app.setErrorHandler(handleError)
   answerMethodNotAllowed(app)
-  measureRequests(app, registry)
+  measureRequests(app, metrics.requestSeconds)
   await describeApi(app)
   return app
 }

@@ -3,17 +3,21 @@
 import type { RuleSet } from '#core/rules/rule-set.ts'
 import type { EventLog, Processor } from '#platform/event-log/port.ts'
 import { reportHeartbeat } from '#platform/heartbeats.ts'
-import { type LayerContext, loopLayer, type RunningLayer } from '#platform/layer.ts'
+import { type LayerContext, loopLayer, type Readiness, type RunningLayer } from '#platform/layer.ts'
+import { createRegistry } from '#platform/metrics.ts'
 import { currentRuleSet } from '#platform/rule-sets.ts'
 import { openCatalogue, openEventLog } from '#platform/stack.ts'
 import { pause } from '#platform/wait.ts'
 import { groups, topics } from '#schemas/topics.ts'
-import { createPartitionJudge, noCounts, type PartitionJudge } from './judge-partition.ts'
-import { createProgress } from './progress.ts'
+import { createPartitionJudge } from './judge-partition.ts'
+import { createSpeedMetrics } from './metrics.ts'
+import { createNodeState } from './node-state.ts'
 import { restoreState } from './restore.ts'
 
 const heartbeatMs = 500
 const maxRecords = 2_000
+/** Ready: reports reach the catalogue, with the ends of the event log, at least this often. */
+const silentMs = 15_000
 
 /** Runs the speed layer until it is closed or fails. */
 export async function runSpeedLayer({
@@ -23,9 +27,10 @@ export async function runSpeedLayer({
 }: LayerContext): Promise<RunningLayer> {
   const catalogue = await openCatalogue(settings)
   const log = await openEventLog(settings, clock.now)
-  const progress = createProgress()
-  const judges = new Map<number, PartitionJudge>()
-  const retired = noCounts()
+  const node = createNodeState()
+  const registry = createRegistry('speed')
+  const metrics = createSpeedMetrics(registry, node.read)
+  let reportedAt = Number.NEGATIVE_INFINITY
   const partitions = (await log.endOffsets(topics.raw.name)).length
   const historyMs = settings.CLICKLEDGER_SPEED_WINDOW
   const timesMax = Math.ceil(settings.CLICKLEDGER_SPEED_KEYS_MAX / partitions)
@@ -39,45 +44,50 @@ export async function runSpeedLayer({
       now: clock.now,
       open: async (partition, committed) => {
         const judge = createPartitionJudge(ruleSet, { historyMs, timesMax })
-        judges.set(partition, judge)
-        progress.open(partition, committed)
+        node.open(partition, committed, judge)
+        const restored = metrics.restoreSeconds.startTimer()
         await restoreState(log, judge, partition, committed, 2 * historyMs)
+        restored()
         let lastReceived: number | undefined
+        let takenAt = 0
         return {
           handle(records) {
+            takenAt = performance.now()
             lastReceived = records[records.length - 1]?.timestamp ?? lastReceived
             return judge.handle(records, clock.now())
           },
-          progressed: (state) => progress.update(partition, state, lastReceived),
-          closed() {
-            addCounts(retired, judge.counts)
-            judges.delete(partition)
-            progress.release(partition)
+          progressed(state) {
+            if (takenAt > 0) {
+              metrics.transactionSeconds.observe((performance.now() - takenAt) / 1000)
+              takenAt = 0
+            }
+            node.update(partition, state, lastReceived)
           },
+          closed: () => node.close(partition),
         }
       },
     })
 
   const heartbeat = async () => {
     // The watermark first, then the ends: what the watermark covers is below the ends.
-    const watermark = progress.watermark()
+    const state = node.read()
     const judgedEnds = await log.endOffsets(topics.judged.name)
-    const counts = { ...retired }
-    let stateKeys = 0
-    let stateFullRotations = 0
-    for (const { judge, counts: own } of judges.values()) {
-      addCounts(counts, own)
-      stateKeys += judge.stateSize
-      stateFullRotations += judge.fullRotations
+    const { CLICKLEDGER_NODE_ID: id } = settings
+    await reportHeartbeat(catalogue, 'speed', id, clock.now(), { ...state, judgedEnds })
+    reportedAt = performance.now()
+  }
+
+  const readiness = (): Readiness => {
+    const { partitions: held, watermark } = node.read()
+    const isReporting = performance.now() - reportedAt < silentMs
+    // Without a partition it stands by for one; with some, each must have shown progress.
+    const isJudging = held.length === 0 || watermark > 0
+    return {
+      ready: isReporting && isJudging,
+      log: isReporting ? 'ok' : 'unavailable',
+      partitions: held.length,
+      watermark: watermark > 0 ? new Date(watermark).toISOString() : null,
     }
-    await reportHeartbeat(catalogue, 'speed', settings.CLICKLEDGER_NODE_ID, clock.now(), {
-      watermark,
-      partitions: progress.lags(),
-      judgedEnds,
-      counts,
-      stateKeys,
-      stateFullRotations,
-    })
   }
 
   const run = async (): Promise<void> => {
@@ -86,7 +96,10 @@ export async function runSpeedLayer({
     logger.info({ ruleSet: ruleSet.version, partitions }, 'speed layer started')
     try {
       while (!stopping.signal.aborted) {
-        await heartbeat().catch((error) => logger.warn({ err: error }, 'heartbeat failed'))
+        await heartbeat().catch((error) => {
+          metrics.heartbeatFailures.inc()
+          logger.warn({ err: error }, 'heartbeat failed')
+        })
         const newest = await currentRuleSet(catalogue).catch(() => ruleSet)
         if (newest.version !== ruleSet.version) {
           // State belongs to a rule set: start again under the new one, from the log.
@@ -102,15 +115,11 @@ export async function runSpeedLayer({
     }
   }
 
-  const done = run().finally(() => release(log, catalogue))
-  return loopLayer(done, stopping)
+  const ended = run().finally(() => release(log, catalogue))
+  return loopLayer({ run: ended, stopping, registry, readiness })
 }
 
 async function release(log: EventLog, catalogue: { close(): Promise<void> }): Promise<void> {
   await log.close()
   await catalogue.close()
-}
-
-function addCounts(into: ReturnType<typeof noCounts>, from: ReturnType<typeof noCounts>): void {
-  for (const name of Object.keys(into) as (keyof typeof into)[]) into[name] += from[name]
 }

@@ -8,6 +8,7 @@ import type { ObjectStore } from '#platform/object-store/port.ts'
 import { topics } from '#schemas/topics.ts'
 import { archivedEnds, indexManifests, syncIndex } from './archive-index.ts'
 import { type Manifest, putManifest } from './manifest.ts'
+import type { ArchiveMetrics } from './metrics.ts'
 import { openSpool, type Spool } from './spool.ts'
 import { writeParquet } from './write-parquet.ts'
 
@@ -24,6 +25,7 @@ export interface ArchiverOptions {
   readonly intervalMs: number
   readonly rowsMax: number
   readonly memoryBytes: number
+  readonly metrics?: Pick<ArchiveMetrics, 'flushSeconds' | 'published'>
 }
 
 export interface Archiver {
@@ -54,8 +56,9 @@ export async function openArchiver(options: ArchiverOptions): Promise<Archiver> 
   }
 
   const flush = async (full: Spool): Promise<void> => {
+    const { memoryBytes, metrics } = options
+    const flushed = metrics?.flushSeconds.startTimer()
     await full.finish()
-    const { memoryBytes } = options
     const files = await writeParquet(full, { objects, scratch, partition, memoryBytes })
     const manifest: Manifest = {
       partition,
@@ -68,6 +71,8 @@ export async function openArchiver(options: ArchiverOptions): Promise<Archiver> 
     if (await putManifest(objects, manifest)) {
       await indexManifests(catalogue, [manifest])
       archivedEnd = manifest.end
+      metrics?.published(manifest)
+      flushed?.()
     } else {
       // Another archiver was first: go on from where its chain ends.
       await reopen((await syncIndex(catalogue, objects, partitions))[partition] ?? 0)

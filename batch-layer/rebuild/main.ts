@@ -3,9 +3,11 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Piscina } from 'piscina'
 import { type LayerContext, loopLayer, type RunningLayer } from '#platform/layer.ts'
+import { createRegistry } from '#platform/metrics.ts'
 import type { OlapStore } from '#platform/olap/port.ts'
 import { dataPaths, openCatalogue, openEventLog } from '#platform/stack.ts'
 import { pause } from '#platform/wait.ts'
+import { createRebuildMetrics } from './metrics.ts'
 import { restoreBatchView } from './restore-view.ts'
 import { failAbandonedRuns } from './runs.ts'
 import { createScheduler, type RebuildOrder } from './scheduler.ts'
@@ -43,8 +45,10 @@ export async function runRebuild(
     latenessMs: settings.CLICKLEDGER_LATENESS,
     nodeSilenceMs: settings.CLICKLEDGER_NODE_SILENCE,
   })
+  const registry = createRegistry('rebuild')
+  const metrics = createRebuildMetrics(registry)
   const scheduler = createScheduler({
-    ...{ catalogue, log, olap, logger, sealing, now: clock.now },
+    ...{ catalogue, log, olap, logger, sealing, metrics, now: clock.now },
     node: settings.CLICKLEDGER_NODE_ID,
     speedRetentionMs: settings.CLICKLEDGER_SPEED_RETENTION,
     taskClicksMax: settings.CLICKLEDGER_REBUILD_TASK_CLICKS,
@@ -54,19 +58,27 @@ export async function runRebuild(
       pool.run({ ...input, settings }, worker('affected-worker.ts', 'affectedHours')),
   })
   const stopping = new AbortController()
+  let isFailing = false
   const run = async () => {
     while (!stopping.signal.aborted) {
-      await scheduler.tick().catch((error) => logger.error({ err: error }, 'sealing failed'))
+      isFailing = await scheduler.tick().then(
+        () => false,
+        (error) => {
+          metrics.failures.inc()
+          logger.error({ err: error }, 'sealing failed')
+          return true
+        },
+      )
       await pause(settings.CLICKLEDGER_SEAL_INTERVAL, stopping.signal)
     }
   }
-  const done = run().finally(async () => {
+  const ended = run().finally(async () => {
     await scheduler.idle()
     await pool.destroy()
     await Promise.all([log.close(), catalogue.close()])
   })
   return {
-    ...loopLayer(done, stopping),
+    ...loopLayer({ run: ended, stopping, registry, readiness: () => ({ ready: !isFailing }) }),
     startRebuild: (order) => scheduler.start(order),
   }
 }

@@ -13,9 +13,15 @@ import { topics } from '#schemas/topics.ts'
 import { archivedEnds } from '../archive/archive-index.ts'
 import { requestArchive } from '../archive/requests.ts'
 import { type DirtyHour, dirtyHours, readHours } from './dirty-hours.ts'
+import type { RebuildMetrics } from './metrics.ts'
 import { type NarrowParts, narrowDirty } from './narrow-dirty.ts'
 import { type HourRules, reachOf } from './plan.ts'
-import { type RebuildParts, type RebuildResult, rebuildHours } from './rebuild.ts'
+import {
+  type RebuildParts,
+  type RebuildRequest,
+  type RebuildResult,
+  rebuildHours,
+} from './rebuild.ts'
 import type { createSealing } from './sealing.ts'
 
 const archiveWaitMs = 300_000
@@ -37,10 +43,11 @@ export interface SchedulerParts extends RebuildParts, NarrowParts {
   readonly node: string
   /** Clicks of the speed view are kept this long at least, by event time. */
   readonly speedRetentionMs: number
+  readonly metrics: RebuildMetrics
 }
 
 export function createScheduler(parts: SchedulerParts) {
-  const { catalogue, log, logger, now, sealing, node } = parts
+  const { catalogue, log, logger, now, sealing, node, metrics } = parts
   let prunedAt = Number.NEGATIVE_INFINITY
   const ruleSets = new Map<number, RuleSet>()
   let tail: Promise<unknown> = Promise.resolve()
@@ -76,6 +83,9 @@ export function createScheduler(parts: SchedulerParts) {
     )
   }
 
+  const rebuild = (request: RebuildRequest, onBegin?: (runId: string) => void) =>
+    metrics.counted(request.kind, rebuildHours(parts, request, onBegin))
+
   const seal = async (proof: SealingProof): Promise<void> => {
     const before = await boundaryInForce(catalogue)
     if (proof.boundary <= before.boundary) return
@@ -86,7 +96,7 @@ export function createScheduler(parts: SchedulerParts) {
     let run: RebuildResult | undefined
     if (hours.length > 0) {
       const rules = await withRules(hours.map((hour) => ({ hour, ruleSet: undefined })))
-      run = await rebuildHours(parts, { kind: 'seal', reason: 'sealing', hours: rules })
+      run = await rebuild({ kind: 'seal', reason: 'sealing', hours: rules })
     }
     // The hours are loaded: now, in one instant, they are the batch view's.
     const moved = await publishBoundary(catalogue, before.id, {
@@ -118,9 +128,10 @@ export function createScheduler(parts: SchedulerParts) {
 
   const rebuildDirty = async (reason: string, onBegin?: (runId: string) => void) => {
     const dirty = await findDirty()
+    metrics.dirtyHours.set(dirty.length)
     if (dirty.length === 0) return undefined
     const hours = await withRules(dirty)
-    return rebuildHours(parts, { kind: 'rebuild', reason, hours }, onBegin)
+    return rebuild({ kind: 'rebuild', reason, hours }, onBegin)
   }
 
   /** Waits until everything the log holds now is archived. */
@@ -147,7 +158,7 @@ export function createScheduler(parts: SchedulerParts) {
       .map((hour) => ({ hour, ruleSet: ruleSet ?? sealed.get(hour) }))
     if (hours.length === 0) return undefined
     const rules = await withRules(hours)
-    return rebuildHours(parts, { kind: 'rebuild', reason, hours: rules }, onBegin)
+    return rebuild({ kind: 'rebuild', reason, hours: rules }, onBegin)
   }
 
   /** The speed view needs nothing that the boundary has long passed. */
@@ -163,10 +174,14 @@ export function createScheduler(parts: SchedulerParts) {
     tick: (): Promise<void> =>
       inTurn(async () => {
         const { boundary } = await boundaryInForce(catalogue)
+        metrics.sees(boundary)
         const state = await sealing.step(boundary)
+        metrics.obstacles.set(state.kind === 'waiting' ? state.obstacles.length : 0)
         if (state.kind === 'proven') await seal(state.proof)
         await rebuildDirty('late clicks or an import')
         await pruneSpeedView()
+        metrics.sees((await boundaryInForce(catalogue)).boundary)
+        metrics.looked(now())
       }),
     /**
      * Archives all that the log holds, then rebuilds.

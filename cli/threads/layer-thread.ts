@@ -1,10 +1,11 @@
-// One layer as a thread of `start`: runs it, says when it is up, closes it when told. A failure
-// ends the thread with its error, and `start` ends with it.
+// One layer as a thread of `start`: runs it and answers calls about it. A failure ends the thread
+// with its error, and `start` ends with it.
 import { parentPort, workerData } from 'node:worker_threads'
 import { attachClock } from '#platform/clock.ts'
 import type { Settings } from '#platform/config.ts'
-import type { RunningLayer } from '#platform/layer.ts'
+import type { Monitored, RunningLayer } from '#platform/layer.ts'
 import { createLogger } from '#platform/log.ts'
+import { serveCalls } from '#platform/thread-calls.ts'
 import { type ThreadLayer, threadLayers } from './thread-layers.ts'
 
 export interface LayerThreadData {
@@ -13,11 +14,14 @@ export interface LayerThreadData {
   readonly clock: SharedArrayBuffer
 }
 
-export type FromThread =
-  | { readonly kind: 'up'; readonly url?: string }
-  | { readonly kind: 'closed' }
-export type ToThread = { readonly kind: 'close' }
+/** What the thread answers, once its layer runs. */
+export interface LayerCalls extends Monitored {
+  url(): Promise<string | undefined>
+  close(): Promise<void>
+}
 
+const port = parentPort
+if (!port) throw new Error('this module is a thread of `start`')
 const { layer, settings, clock } = workerData as LayerThreadData
 const logger = createLogger(layer, settings.CLICKLEDGER_LOG_LEVEL)
 const running: RunningLayer = await threadLayers[layer]({
@@ -29,12 +33,12 @@ let closing = false
 running.done.catch((error) => {
   if (!closing) throw error
 })
-const tell = (message: FromThread) => parentPort?.postMessage(message)
-parentPort?.on('message', async (message: ToThread) => {
-  if (message.kind !== 'close' || closing) return
-  closing = true
-  await running.close()
-  tell({ kind: 'closed' })
-  parentPort?.close()
-})
-tell({ kind: 'up', ...(running.url ? { url: running.url } : {}) })
+serveCalls(port, {
+  url: async () => running.url,
+  metrics: () => running.metrics(),
+  readiness: () => running.readiness(),
+  close() {
+    closing = true
+    return running.close()
+  },
+} satisfies LayerCalls)

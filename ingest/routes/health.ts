@@ -2,6 +2,7 @@
 // the catalogue are, which may be away for a while without harm. /metrics, /robots.txt.
 import type { Registry } from 'prom-client'
 import type { Queryable } from '#platform/catalogue/port.ts'
+import type { Readiness } from '#platform/layer.ts'
 import type { Answers } from '../answer.ts'
 import type { Visit } from '../visit.ts'
 import type { Wal } from '../wal/wal.ts'
@@ -19,8 +20,7 @@ export interface HealthOptions {
   isClosing(): boolean
 }
 
-export interface Readiness {
-  readonly ready: boolean
+export interface IngestReadiness extends Readiness {
   readonly wal: 'ok' | 'failing' | 'full'
   readonly log: 'ok' | 'unavailable'
   readonly catalogue: 'ok' | 'unavailable'
@@ -42,7 +42,7 @@ export function createHealth(options: HealthOptions) {
     return Promise.race([asked, late])
   })
 
-  const readiness = async (): Promise<Readiness> => {
+  const readiness = async (): Promise<IngestReadiness> => {
     const { depthBytes, failing } = wal.writer
     const state = failing ? 'failing' : depthBytes >= options.walBytesMax ? 'full' : 'ok'
     return {
@@ -56,6 +56,7 @@ export function createHealth(options: HealthOptions) {
   }
 
   return {
+    readiness,
     live: ({ response }: Visit) => answers.json(response, 200, { status: 'ok' }),
     async ready({ response }: Visit): Promise<void> {
       const state = await readiness()

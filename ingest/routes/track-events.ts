@@ -9,7 +9,7 @@ import { limits } from '#schemas/limits.ts'
 import type { Ad } from '../ads.ts'
 import type { Answers } from '../answer.ts'
 import type { createBodyReader } from '../body.ts'
-import type { Counters } from '../counters.ts'
+import { type Counters, countUp } from '../counters.ts'
 import type { Directory } from '../directory.ts'
 import type { StampFacts } from '../facts.ts'
 import {
@@ -137,6 +137,7 @@ export function createTrackEvents(options: TrackEventsOptions) {
     }
     const items = await Promise.all(batch.values.map((value) => check(value, sender, policy)))
     const results = items.length === 0 ? [] : await record(visit, sender, items)
+    if (!batch.isSingle) countRefused(counters, results)
     answerWith(answers, visit, results, batch.isSingle)
   }
 }
@@ -206,6 +207,11 @@ const notAccepted = (failure: ErrorCode): ItemResult => ({
   reason: 'not-accepted',
   detail: errors[failure].title,
 })
+
+/** Of a list; a single click's refusal is the answer's own. */
+function countRefused({ refused }: Counters, results: readonly ItemResult[]): void {
+  for (const result of results) if (!result.accepted) countUp(refused, result.reason)
+}
 
 function answerWith(
   answers: Answers,

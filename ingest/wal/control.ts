@@ -36,6 +36,8 @@ const words = {
   failures: 5,
   scanned: 6,
   clockOffset: 7,
+  failuresTotal: 8,
+  lostBytes: 9,
 } as const
 
 export interface WalControl {
@@ -52,6 +54,10 @@ export interface WalControl {
   shippedThrough: number
   /** Attempts that failed since the event log last acknowledged. Set by the sender. */
   failures: number
+  /** Attempts that failed since the start. Set by the sender. */
+  failuresTotal: number
+  /** Bytes of segments that could not be read. Set by the sender. */
+  lostBytes: number
   /** The sender knows what an earlier process left. */
   scanned: boolean
   /** The layer's clock minus the system's (ms). Set by the main thread. */
@@ -107,6 +113,18 @@ export function walControl(
     },
     set failures(count) {
       set(words.failures, count)
+    },
+    get failuresTotal() {
+      return get(words.failuresTotal)
+    },
+    set failuresTotal(count) {
+      set(words.failuresTotal, count)
+    },
+    get lostBytes() {
+      return get(words.lostBytes)
+    },
+    set lostBytes(count) {
+      set(words.lostBytes, count)
     },
     get scanned() {
       return get(words.scanned) === 1

@@ -54,6 +54,7 @@ async function openLog(): Promise<EventLog | undefined> {
       return await openEventLog(settings, () => Date.now() + control.clockOffset)
     } catch (error) {
       control.failures = attempt
+      control.failuresTotal++
       warn('the event log could not be opened', error, attempt)
       await pause(backoffMs(attempt), stopping.signal)
     }

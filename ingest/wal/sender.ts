@@ -53,6 +53,7 @@ export async function runSender(options: SenderOptions): Promise<void> {
         control.shippedRecords += batch.records.length
         control.shippedThrough = batch.records[batch.records.length - 1]?.timestamp ?? 0
       } else if (batch.lostBytes > 0) {
+        control.lostBytes += batch.lostBytes
         options.onLost?.(position.segment, batch.lostBytes)
       }
       await cursor.save(batch.end).catch((error) => options.onFailure?.(error, 0))
@@ -77,6 +78,7 @@ async function ship(options: SenderOptions, records: readonly NewRecord[]): Prom
       return true
     } catch (error) {
       control.failures = attempt
+      control.failuresTotal++
       onFailure?.(error, attempt)
       await pause(backoffMs(attempt), signal)
     }
