@@ -21,6 +21,8 @@ export interface LoadLedger {
   readonly refused: Set<string>
   /** Impressions of clicks whose clients got no answer. */
   readonly unanswered: Set<string>
+  /** Clicks that were sent, whatever came of them. */
+  sent: number
   /** Posts that were sent again, because no answer came. */
   retries: number
   /** Answers that no client should see. */
@@ -66,6 +68,7 @@ export function startLoad(options: LoadOptions): Load {
     accepted: new Map(),
     refused: new Set(),
     unanswered: new Set(),
+    sent: 0,
     retries: 0,
     strange: [],
   }
@@ -110,6 +113,7 @@ export function startLoad(options: LoadOptions): Load {
       const query = `impression_id=${impression}&user_id=${user}`
       const path = isPixel ? `/track/click?ad_id=${ad_id}&${query}` : `/click/${ad_id}?${query}`
       const from = performance.now()
+      ledger.sent++
       const sent = await send(path, { headers })
       if (!isPixel && typeof sent === 'object') redirectMs.push(performance.now() - from)
       noteGet(impression, sent, isPixel ? 200 : 302)
@@ -150,6 +154,7 @@ export function startLoad(options: LoadOptions): Load {
       ...(path === '/import/clicks' ? { authorization: `Bearer ${importKey}` } : {}),
     }
     let mayBeTaken = false
+    ledger.sent += clicks.length
     for (let attempt = 0; attempt <= retriesMax && !stopping.signal.aborted; attempt++) {
       const sent = await send(path, { method: 'POST', headers, body: JSON.stringify(value) })
       if (typeof sent === 'object') {

@@ -9,9 +9,8 @@ import { readSettings, type Settings } from '#platform/config.ts'
 import type { EventLog } from '#platform/event-log/port.ts'
 import { createLogger } from '#platform/log.ts'
 import type { ObjectStore } from '#platform/object-store/port.ts'
-import { openDuckDbStore } from '#platform/olap/duckdb.ts'
 import type { OlapStore } from '#platform/olap/port.ts'
-import { openCatalogue, openEventLog, openObjectStore } from '#platform/stack.ts'
+import { openCatalogue, openEventLog, openObjectStore, openOlapStore } from '#platform/stack.ts'
 import { until } from '#platform/wait.ts'
 import { encodeRawClick } from '#schemas/avro.ts'
 import type { JudgedClick, RawClick } from '#schemas/fields.ts'
@@ -57,7 +56,7 @@ export async function startLayers(
   await ensureDefaults(catalogue, clock.now())
   const log = await openEventLog(settings, clock.now)
   const objects = await openObjectStore(settings)
-  const olap = await openDuckDbStore({
+  const olap = await openOlapStore({
     settings,
     clock,
     onFailure: (error) => {

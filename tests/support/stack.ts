@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { ExecutionContext } from 'ava'
 import { readSettings, type Settings } from '#platform/config.ts'
+import { openStack, type Stack } from '../../infra/local/stack.ts'
 import { scratchDir } from './contract.ts'
 
 export interface StackState {
@@ -13,11 +14,17 @@ export interface StackState {
 }
 
 /** @throws Error where no stack was started for this test */
-export function stackState(): StackState {
+function stateFile(): string {
   const path = process.env.TEST_STACK
   if (!path) throw new Error('TEST_STACK is not set: run `npm run test:stack`')
-  return JSON.parse(readFileSync(path, 'utf8'))
+  return path
 }
+
+/** The servers of the stack, to be killed and started again. */
+export const testServers = (): Stack => openStack(stateFile())
+
+/** @throws Error where no stack was started for this test */
+export const stackState = (): StackState => JSON.parse(readFileSync(stateFile(), 'utf8'))
 
 /** A name that nobody else uses on the servers. */
 export const freshNamespace = (): string => `t${randomBytes(5).toString('hex')}`

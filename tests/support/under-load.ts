@@ -4,8 +4,10 @@
 import { randomUUID } from 'node:crypto'
 import type { ExecutionContext } from 'ava'
 import { readSettings, type Settings } from '#platform/config.ts'
+import { openEventLog } from '#platform/stack.ts'
 import { until } from '#platform/wait.ts'
 import { hourMs, hourOf } from '#schemas/paths.ts'
+import { groups, topics } from '#schemas/topics.ts'
 import { type Load, loadAds, seededRandom, startLoad } from './click-load.ts'
 import { checkCounts } from './compare.ts'
 import { checkConservation, naiveByHour, untilJudged, viewsByHour } from './conservation.ts'
@@ -41,10 +43,12 @@ export interface UnderLoad {
   restart(layer: LayerCommand): Promise<void>
   /** Waits until that many more clicks are accepted. */
   untilAccepted(more: number, why: string): Promise<void>
-  /** GET as JSON from serving, with the admin key. @throws Error where it does not answer 200 */
-  ask<T>(path: string): Promise<T>
-  /** The report over everything that was sent, as one row. */
-  totals(): Promise<TotalsReport>
+  /** Waits until all that is accepted by now is in the log and judged. */
+  untilJudged(why: string): Promise<void>
+  /** Waits until a whole answer counts all that is accepted by now. */
+  untilCounted(why: string): Promise<void>
+  /** The report over everything that was sent, as one row, as serving answers it. */
+  totals(): Promise<Response>
   /**
    * Stops the load and holds the laws: conservation; the report counts each click once; the
    * processes end when told; later, sealed, batch is the naive definition.
@@ -54,7 +58,7 @@ export interface UnderLoad {
 }
 
 export interface TotalsReport {
-  readonly meta: Readonly<Record<string, unknown>>
+  readonly meta: { readonly degraded: boolean }
   readonly data: readonly Readonly<Record<string, number>>[]
 }
 
@@ -86,14 +90,27 @@ export async function startUnderLoad(
   await askServing(servingUrl, key, '/v1/ads', loadAds)
   load.target = await ingestUrlOf(running.ingest)
 
-  const ask = <T>(path: string) => askServing<T>(servingUrl, key, path)
   const totals = () => {
     const query = new URLSearchParams({
       start_time: new Date(hourOf(began) - daysBack).toISOString(),
       end_time: new Date(hourOf(Date.now()) + hourMs).toISOString(),
       granularity: 'all',
     })
-    return ask<TotalsReport>(`/v1/reports/clicks/timeseries?${query}`)
+    const path = `/v1/reports/clicks/timeseries?${query}`
+    return fetch(`${servingUrl}${path}`, { headers: { authorization: `Bearer ${key}` } })
+  }
+  /** Clicks that a report counts; undefined where it is refused or degraded. */
+  const counted = async () => {
+    const answer = await totals().catch(() => undefined) // serving itself may be down
+    if (!answer?.ok) return undefined
+    const { data, meta } = (await answer.json()) as TotalsReport
+    return meta.degraded ? undefined : (data[0]?.gross_click_count ?? 0)
+  }
+  const judgedSinceStart = async () => {
+    const log = await openEventLog(settings, Date.now)
+    const committed = await log.committedOffsets(groups.speed, topics.raw.name)
+    await log.close()
+    return committed.reduce((sum, n) => sum + n, 0)
   }
   const isShipped = async () => {
     const answer = await fetch(`${load.target}/readyz`)
@@ -110,7 +127,7 @@ export async function startUnderLoad(
   }
 
   return {
-    ...{ random, load, settings, running, ask, totals },
+    ...{ random, load, settings, running, totals },
     async restart(layer) {
       running[layer] = startProgram(t, layer, env)
       if (layer === 'ingest') load.target = await ingestUrlOf(running.ingest)
@@ -121,15 +138,24 @@ export async function startUnderLoad(
       const what = `clicks are accepted ${why}`
       await until(() => load.ledger.accepted.size >= before + count, { ...deadline, what })
     },
+    async untilJudged(why) {
+      const accepted = load.ledger.accepted.size
+      const isJudged = async () => (await judgedSinceStart()) >= accepted
+      await until(isJudged, { ...deadline, everyMs: 200, what: `all is judged ${why}` })
+    },
+    async untilCounted(why) {
+      const accepted = load.ledger.accepted.size
+      const isCounted = async () => ((await counted()) ?? 0) >= accepted
+      await until(isCounted, { ...deadline, everyMs: 200, what: `all is counted ${why}` })
+    },
     async finish() {
       await load.stop()
       await until(isShipped, { ...deadline, what: 'the write-ahead log is shipped' })
       await untilJudged(settings)
       const { raw, judged, figures } = await checkConservation(t, settings, load.ledger)
-      const gross = async () =>
-        (await totals().catch(() => undefined))?.data[0]?.gross_click_count === judged.length
-      await until(gross, { ...deadline, what: `the report counts ${judged.length} clicks` })
-      const status = await ask<{ layers: object }>('/v1/status')
+      const isCounted = async () => (await counted()) === judged.length
+      await until(isCounted, { ...deadline, what: `the report counts ${judged.length} clicks` })
+      const status = await askServing<{ layers: object }>(servingUrl, key, '/v1/status')
       t.deepEqual(Object.keys(status.layers).sort(), ['archive', 'ingest', 'serving', 'speed'])
       for (const layer of layerCommands) {
         t.true(running[layer].isRunning, `${layer}: ${running[layer].stderr.slice(-2_000)}`)

@@ -1,0 +1,45 @@
+// A Druid store of a test's own, with its log and its object store; afterwards its supervisor is
+// ended and its datasources are dropped, so that tests do not run out of task slots.
+import type { ExecutionContext } from 'ava'
+import type { Settings } from '#platform/config.ts'
+import { openKafkaEventLog } from '#platform/event-log/kafka.ts'
+import { openS3Store } from '#platform/object-store/s3.ts'
+import { openDruidStore } from '#platform/olap/druid.ts'
+import { createDruidClient } from '#platform/olap/druid-http.ts'
+import { druidNames } from '#platform/olap/druid-specs.ts'
+import { topics } from '#schemas/topics.ts'
+
+export async function openDruid(t: ExecutionContext, settings: Settings) {
+  const log = await openKafkaEventLog({ settings })
+  await log.ensureTopics(Object.values(topics), settings.CLICKLEDGER_PARTITIONS)
+  const objects = await openS3Store({ settings })
+  t.teardown(() => dropDruid(settings))
+  const store = await openDruidStore({ settings, log, objects })
+  t.teardown(async () => {
+    await store.close()
+    await objects.close()
+    await log.close()
+  })
+  return { store, log, objects }
+}
+
+/** Removes what an installation has in Druid. */
+export async function dropDruid(settings: Settings): Promise<void> {
+  const client = createDruidClient(settings)
+  const { batch, speed } = druidNames(settings)
+  try {
+    await client.askAgain({ path: `/druid/indexer/v1/supervisor/${speed}/terminate`, body: {} })
+    for (const dataSource of [batch, speed]) {
+      await client.askAgain({
+        path: `/druid/indexer/v1/datasources/${dataSource}/shutdownAllTasks`,
+        body: {},
+      })
+      await client.askAgain({
+        path: `/druid/coordinator/v1/datasources/${dataSource}/markUnused`,
+        body: { interval: '1990-01-01T00:00:00.000Z/2100-01-01T00:00:00.000Z' },
+      })
+    }
+  } finally {
+    await client.close()
+  }
+}

@@ -1,0 +1,63 @@
+// An advertiser who looks at the totals all the while something is broken. Every answer must be
+// right as far as it goes, say that it is degraded, or be refused honestly.
+import type { ExecutionContext } from 'ava'
+import { pause } from '#platform/wait.ts'
+import type { TotalsReport, UnderLoad } from './under-load.ts'
+
+const everyMs = 100
+
+export interface Watched {
+  answered: number
+  degraded: number
+  refused: number
+}
+
+export interface ReportWatch {
+  readonly seen: Readonly<Watched>
+  stop(): Promise<Readonly<Watched>>
+}
+
+/** Starts looking; what an answer may not say fails the test. */
+export function watchReport(t: ExecutionContext, run: UnderLoad): ReportWatch {
+  const stopping = new AbortController()
+  const seen: Watched = { answered: 0, degraded: 0, refused: 0 }
+  let most = 0
+
+  const look = async (): Promise<void> => {
+    const answer = await run.totals().catch(() => undefined) // serving itself may be down
+    if (!answer) return
+    if (!answer.ok) {
+      seen.refused++
+      const text = await answer.text()
+      t.true([503, 504].includes(answer.status), `${answer.status} ${text}`)
+      t.truthy(answer.headers.get('retry-after'), text)
+      return
+    }
+    const { data, meta } = (await answer.json()) as TotalsReport
+    const gross = data[0]?.gross_click_count ?? 0
+    t.true(gross <= run.load.ledger.sent, `${gross} counted of ${run.load.ledger.sent} sent`)
+    if (meta.degraded) {
+      seen.degraded++
+      return
+    }
+    seen.answered++
+    t.true(gross >= most, `${gross} after ${most}, and nothing says that it is degraded`)
+    most = Math.max(most, gross)
+  }
+
+  const running = (async () => {
+    while (!stopping.signal.aborted) {
+      await look()
+      await pause(everyMs, stopping.signal)
+    }
+  })()
+  t.teardown(() => stopping.abort())
+  return {
+    seen,
+    async stop() {
+      stopping.abort()
+      await running
+      return seen
+    },
+  }
+}
