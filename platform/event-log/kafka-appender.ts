@@ -8,9 +8,9 @@ import { type Send, sendsOf } from './kafka-messages.ts'
 import type { NewRecord } from './port.ts'
 
 /** Of one send inside kafkajs: the same batch under the same number. */
-const retry = { initialRetryTime: 50, maxRetryTime: 500, retries: 2 }
+const retry = { initialRetryTime: 50, maxRetryTime: 500, retries: 1 }
 /** After that a send is given up as failed, whatever kafkajs is doing. */
-const sendMs = 4 * requestTimeoutMs
+const sendMs = 3 * requestTimeoutMs
 const connectMs = 10_000
 const disconnectMs = 5_000
 

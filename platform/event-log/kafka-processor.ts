@@ -119,9 +119,7 @@ async function workOn(
   let reader: KafkaReader | undefined
   try {
     const task = await spec.open(partition, committed)
-    const from = openReader(fetcher, topic, partition, committed)
-    reader = from
-    signal.addEventListener('abort', () => void from.close(), { once: true })
+    reader = await openReader(fetcher, topic, partition, committed)
     const sends = (outputs: readonly Output[]) => sendsOfOutputs(link, names, outputs)
     await consume({ spec, task, reader, transactions, sends, progress, signal }, committed)
   } finally {

@@ -3,17 +3,21 @@
 import type { KafkaFetcher, Lane } from './kafka-fetcher.ts'
 import type { LogReader, LogRecord } from './port.ts'
 
+/** Connecting takes longer than a poll; a reader is opened all the same when brokers are away. */
+const firstAnswerMs = 10_000
+
 export interface KafkaReader extends LogReader {
   /** The partition's end (last stable offset), and when (Date.now) it was asked for. */
   readonly end: { readonly offset: number; readonly knownAt: number }
 }
 
-export function openReader(
+/** Opens a reader; what the broker has is there for the first read, if a broker answers at all. */
+export async function openReader(
   fetcher: KafkaFetcher,
   topic: string,
   partition: number,
   from: number,
-): KafkaReader {
+): Promise<KafkaReader> {
   const lane = fetcher.open(topic, partition, from)
   let closed = false
 
@@ -29,6 +33,7 @@ export function openReader(
       lane.arrived = settle
     })
 
+  await arrival(firstAnswerMs)
   return {
     async read(maxRecords: number, waitMs: number): Promise<LogRecord[]> {
       const deadline = Date.now() + waitMs
