@@ -13,6 +13,7 @@ import { manifestPath } from '#schemas/paths.ts'
 import { topics } from '#schemas/topics.ts'
 import { catalogueEnv } from '../../tests/support/catalogue.ts'
 import { scratchDir } from '../../tests/support/contract.ts'
+import { gappedLog } from '../../tests/support/gapped-log.ts'
 import { clickWith, seed } from '../../tests/support/random-clicks.ts'
 import { archivedEnds, syncIndex } from './archive-index.ts'
 import { openArchiver } from './archiver.ts'
@@ -161,6 +162,32 @@ test('two archivers at once: one chain, each offset once', async (t) => {
   t.is(one.archivedEnd, clicks)
   t.is(two.archivedEnd, clicks)
   t.deepEqual(await archivedOffsets(parts), decodable)
+})
+
+test('offsets without records make no hole in the chain', async (t) => {
+  const parts = await setUp(t)
+  const archiver = await open({ ...parts, log: gappedLog(parts.log) }, 'one')
+  while (archiver.archivedEnd < 2 * clicks) await archiver.step(0)
+  t.is(archiver.archivedEnd, 2 * clicks)
+  t.deepEqual(
+    await archivedOffsets(parts),
+    decodable.map((offset) => 2 * offset),
+  )
+  t.is((await readChain(parts.objects, 0, 0)).at(-1)?.end, 2 * clicks)
+})
+
+test('what the log no longer holds is told, and not passed over', async (t) => {
+  const parts = await setUp(t)
+  const held = 10
+  const log: EventLog = {
+    ...parts.log,
+    offsetAt: async () => held,
+    reader: (topic, partition, from) => parts.log.reader(topic, partition, Math.max(from, held)),
+  }
+  const archiver = await open({ ...parts, log }, 'one')
+  await t.throwsAsync(archiver.step(0), { code: 'archive-gap', message: /offsets 0 to 9/ })
+  t.is(archiver.archivedEnd, 0)
+  t.deepEqual(await readChain(parts.objects, 0, 0), [])
 })
 
 test('a lost index is made again from the manifests', async (t) => {

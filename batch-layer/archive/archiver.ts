@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import type { Catalogue } from '#platform/catalogue/port.ts'
 import type { EventLog, LogReader } from '#platform/event-log/port.ts'
 import type { ObjectStore } from '#platform/object-store/port.ts'
+import { ClickledgerError } from '#schemas/errors.ts'
 import { topics } from '#schemas/topics.ts'
 import { archivedEnds, indexManifests, syncIndex } from './archive-index.ts'
 import { type Manifest, putManifest } from './manifest.ts'
@@ -79,6 +80,16 @@ export async function openArchiver(options: ArchiverOptions): Promise<Archiver> 
     }
   }
 
+  /** Offsets without records are markers of the log, unless it no longer holds what was there. */
+  const checkHeld = async (from: number): Promise<void> => {
+    const held = await log.offsetAt(topics.raw.name, partition, 0)
+    if (held <= from) return
+    throw new ClickledgerError(
+      'archive-gap',
+      `${topics.raw.name} partition ${partition} no longer holds offsets ${from} to ${held - 1}: they are past retention, and not archived`,
+    )
+  }
+
   const isDue = (s: Spool, wantedEnd: number): boolean =>
     s.clicks >= options.rowsMax ||
     now() - spooledAt >= options.intervalMs ||
@@ -96,15 +107,18 @@ export async function openArchiver(options: ArchiverOptions): Promise<Archiver> 
     },
     async step(wantedEnd) {
       try {
+        const from = spool?.end ?? archivedEnd
         const records = await reader.read(readRecords, 0)
-        if (records.length > 0) {
+        const to = reader.position
+        if (to - from > records.length) await checkHeld(from)
+        if (to > from) {
           if (!spool) {
-            spool = openSpool(join(scratch, `spool-${partition}.jsonl`), archivedEnd)
+            spool = openSpool(join(scratch, `spool-${partition}.jsonl`), from)
             spooledAt = now()
           }
-          await spool.add(records)
+          await spool.add(records, to)
         }
-        if (!spool || !isDue(spool, wantedEnd)) return records.length > 0
+        if (!spool || !isDue(spool, wantedEnd)) return to > from
         await flush(spool)
         await drop()
         return true

@@ -9,14 +9,15 @@ import { decodeRawClick } from '#schemas/avro.ts'
 import { hourOf } from '#schemas/paths.ts'
 
 export interface Spool {
-  /** Offsets [first, end) are in it. */
+  /** Offsets [first, end) are in it; offsets between records are markers of the log's own. */
   readonly first: number
   readonly end: number
   readonly clicks: number
   readonly undecodable: number
   readonly hours: ReadonlySet<number>
   readonly path: string
-  add(records: readonly LogRecord[]): Promise<void>
+  /** @param to - offset of the record that comes next */
+  add(records: readonly LogRecord[], to: number): Promise<void>
   /** Ends writing; the file is complete afterwards. */
   finish(): Promise<void>
   remove(): Promise<void>
@@ -47,12 +48,11 @@ export function openSpool(path: string, first: number): Spool {
     },
     hours,
     path,
-    async add(records) {
+    async add(records, to) {
       if (failure) throw failure
       let text = ''
       for (const { partition, offset, value } of records) {
         const decoded = decodeRawClick(value)
-        end = offset + 1
         if (decoded.kind === 'reject') {
           undecodable++
           continue
@@ -62,6 +62,7 @@ export function openSpool(path: string, first: number): Spool {
         const line = { ...decoded.click, raw_partition: partition, raw_offset: offset }
         text += `${JSON.stringify(line)}\n`
       }
+      end = to
       if (text !== '' && !stream.write(text)) await once(stream, 'drain')
     },
     async finish() {

@@ -25,7 +25,7 @@ export interface Lane {
   aheadBytes: number
   /** Where the next poll begins. */
   next: number
-  /** The last stable offset, and when (Date.now) the poll was sent that told it. */
+  /** The partition's end, and when (Date.now) the poll was sent that told it. */
   end: number
   endKnownAt: number
   failure: unknown
@@ -196,7 +196,7 @@ function deliver(lane: Lane, fetched: FetchedPartition, sentAt: number): void {
   }
   const last = fetched.messages[fetched.messages.length - 1]
   if (last) lane.next = Math.max(lane.next, Number(last.offset) + 1)
-  lane.end = Number(fetched.lastStableOffset)
+  lane.end = Number(fetched.highWatermark)
   lane.endKnownAt = sentAt
   lane.arrived()
 }

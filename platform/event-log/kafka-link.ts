@@ -11,7 +11,9 @@ import { explained, hasType, isAway, type KafkaSettings, within } from './kafka-
 const tryMs = 12_000
 /** Questions (offsets) are asked again for so long; then the caller hears of it. */
 const askMs = 10_000
-const readCommitted = 1
+/** Offsets of all that is in the log, not of what is committed yet: a transaction that its producer
+ *  knows to be committed becomes readable a moment later, and must be counted from the first. */
+const readUncommitted = 0
 const latest = -1
 const earliest = -2
 
@@ -26,7 +28,7 @@ export interface FetchedMessage {
 
 export interface FetchedPartition {
   readonly partition: number
-  readonly lastStableOffset: string
+  readonly highWatermark: string
   readonly abortedTransactions?: readonly { producerId: string; firstOffset: string }[]
   readonly messages: readonly FetchedMessage[]
 }
@@ -82,7 +84,7 @@ export interface KafkaLink {
   /** Works on a connected cluster that knows the topics. A cluster that failed is not used again. */
   run<T>(topics: readonly string[], work: (cluster: Cluster) => Promise<T>): Promise<T>
   partitionCount(topic: string): Promise<number>
-  /** The last stable offset of each partition: what a reader of committed records gets to. */
+  /** The high watermark of each partition. A reader gets there when no transaction is open. */
   endOffsets(topic: string): Promise<number[]>
   earliestOffset(topic: string, partition: number): Promise<number>
   offsetAt(topic: string, partition: number, time: number): Promise<number>
@@ -163,7 +165,7 @@ export function openKafkaLink(client: Kafka, settings: KafkaSettings): KafkaLink
         [...byLeader].map(async ([nodeId, partitions]) => {
           const broker = await cluster.findBroker({ nodeId })
           const { responses } = await broker.listOffsets({
-            isolationLevel: readCommitted,
+            isolationLevel: readUncommitted,
             topics: [
               { topic, partitions: partitions.map((partition) => ({ partition, timestamp })) },
             ],

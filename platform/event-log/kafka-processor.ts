@@ -117,12 +117,14 @@ async function workOn(
     transactionalId: names.transactionalId(spec.group, spec.topic, partition),
   })
   let reader: KafkaReader | undefined
+  let task: PartitionTask | undefined
   try {
-    const task = await spec.open(partition, committed)
+    task = await spec.open(partition, committed)
     reader = await openReader(fetcher, topic, partition, committed)
     const sends = (outputs: readonly Output[]) => sendsOfOutputs(link, names, outputs)
     await consume({ spec, task, reader, transactions, sends, progress, signal }, committed)
   } finally {
+    task?.closed?.()
     await reader?.close()
     transactions.close()
   }

@@ -7,7 +7,7 @@ import type { LogReader, LogRecord } from './port.ts'
 const firstAnswerMs = 10_000
 
 export interface KafkaReader extends LogReader {
-  /** The partition's end (last stable offset), and when (Date.now) it was asked for. */
+  /** The partition's end, and when (Date.now) it was asked for. */
   readonly end: { readonly offset: number; readonly knownAt: number }
 }
 

@@ -1,6 +1,6 @@
-// The event log on Apache Kafka or Redpanda, over kafkajs. `endOffsets` are last stable offsets:
-// what a reader of committed records gets to, open transactions not counted. Offsets have gaps where
-// transactions end; nobody may count records by subtracting them.
+// The event log on Apache Kafka or Redpanda, over kafkajs. `endOffsets` count open
+// transactions too: what `process` has committed is below the ends at once, and readable a moment
+// later. Offsets have gaps where transactions end; nobody may count records by subtracting them.
 import type { ISocketFactory } from 'kafkajs'
 import { createAppender } from './kafka-appender.ts'
 import { explained, type KafkaSettings, kafkaClient, kafkaNames, within } from './kafka-client.ts'
