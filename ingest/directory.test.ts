@@ -10,7 +10,7 @@ test('known for 30 s, unknown for 5 s, stale while the catalogue is away', async
     async (id) => {
       loads++
       if (isAway) throw new Error('away')
-      return rows.get(id)
+      return { value: rows.get(id), ageMs: 0 }
     },
     () => now,
   )

@@ -4,7 +4,8 @@ import { LRUCache } from 'lru-cache'
 import { ClickledgerError } from '#schemas/errors.ts'
 
 const entriesMax = 100_000
-const knownMs = 30_000
+/** How long after it was read from the catalogue a row is served without asking again. */
+export const knownMs = 30_000
 /** Shorter: an ad that was just made should not stay unknown. */
 const unknownMs = 5_000
 const loadTimeoutMs = 2_000
@@ -13,6 +14,13 @@ const loadsMax = 1_000
 interface Entry<T> {
   readonly value: T | undefined
   readonly freshUntil: number
+}
+
+export interface Loaded<T> {
+  /** Undefined where the catalogue has none. */
+  readonly value: T | undefined
+  /** Since it was read from the catalogue: another node may have done that. */
+  readonly ageMs: number
 }
 
 export interface Directory<T> {
@@ -25,9 +33,9 @@ export interface Directory<T> {
   get(id: string): Promise<T | undefined>
 }
 
-/** @param load - reads one row; undefined where there is none */
+/** @param load - reads one row */
 export function createDirectory<T extends object>(
-  load: (id: string) => Promise<T | undefined>,
+  load: (id: string) => Promise<Loaded<T>>,
   now: () => number = () => performance.now(),
 ): Directory<T> {
   const entries = new LRUCache<string, Entry<T>>({ max: entriesMax })
@@ -35,8 +43,8 @@ export function createDirectory<T extends object>(
 
   const reload = async (id: string): Promise<T | undefined> => {
     try {
-      const value = await withDeadline(load(id))
-      entries.set(id, { value, freshUntil: now() + (value ? knownMs : unknownMs) })
+      const { value, ageMs } = await withDeadline(load(id))
+      entries.set(id, { value, freshUntil: now() - ageMs + (value ? knownMs : unknownMs) })
       return value
     } catch (error) {
       const stale = entries.get(id)

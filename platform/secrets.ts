@@ -10,6 +10,8 @@ export interface Secrets {
   readonly ipKey: Buffer
   /** Key of user_hash. */
   readonly userKey: Buffer
+  /** Key of the seals on what is put in the shared cache. */
+  readonly cacheKey: Buffer
   /** Signing keys by id; the first of `signingKeyIds` signs. */
   readonly signingKeys: ReadonlyMap<string, Buffer>
   readonly signingKeyId: string
@@ -42,6 +44,7 @@ export function loadSecrets(settings: Settings): Secrets {
   return {
     ipKey: derive('ip-hash'),
     userKey: derive('user-hash'),
+    cacheKey: derive('shared-cache'),
     signingKeys: new Map(ids.map((id) => [id, derive(`sign:${id}`)])),
     signingKeyId: ids[0] ?? 'k1',
   }
