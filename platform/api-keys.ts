@@ -3,6 +3,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import type { Queryable } from './catalogue/port.ts'
+import { within } from './wait.ts'
 
 export const roles = ['advertiser', 'publisher', 'engineer', 'admin'] as const
 export type Role = (typeof roles)[number]
@@ -19,6 +20,11 @@ export interface Principal {
 
 const cacheMs = 10_000
 const cacheMax = 10_000
+/** While the catalogue is away nobody can revoke a key there: known ones stay good, not for ever. */
+const awayMs = 600_000
+/** So often it is asked again then, and so long it is waited for. */
+const retryMs = 1_000
+const answerMs = 2_000
 const prefixChars = 11
 
 export const hashApiKey = (key: string): string => createHash('sha256').update(key).digest('hex')
@@ -63,32 +69,54 @@ interface KeyRow {
   publisher_id: string
   name: string
   prefix: string
+  expires_at: number | null
 }
 
-/** Looks keys up, with a short memory (10 s) for keys known and unknown. */
+interface KnownKey {
+  readonly row: KeyRow | undefined
+  readonly readAt: number
+  freshUntil: number
+}
+
+const principalOf = ({ role, advertiser_id, publisher_id, name, prefix }: KeyRow): Principal => ({
+  ...{ role, name, prefix },
+  advertiserId: advertiser_id,
+  publisherId: publisher_id,
+})
+
+/**
+ * Looks keys up, with a short memory (10 s) for keys known and unknown; a longer one (10 min) for as
+ * long as the catalogue does not answer.
+ * @returns a lookup, which throws what the catalogue threw where it remembers nothing
+ */
 export function createKeyLookup(catalogue: Queryable, now: () => number) {
-  const cache = new LRUCache<string, { principal: Principal | undefined }>({
-    max: cacheMax,
-    ttl: cacheMs,
-  })
-  return async (key: string): Promise<Principal | undefined> => {
-    const hash = hashApiKey(key)
-    const known = cache.get(hash)
-    if (known) return known.principal
-    const [row] = await catalogue.query<KeyRow>(
-      `SELECT role, advertiser_id, publisher_id, name, prefix FROM api_keys
-       WHERE key_hash = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $2)`,
-      [hash, now()],
-    )
-    const principal = row && {
-      role: row.role,
-      advertiserId: row.advertiser_id,
-      publisherId: row.publisher_id,
-      name: row.name,
-      prefix: row.prefix,
+  const known = new LRUCache<string, KnownKey>({ max: cacheMax })
+
+  const read = async (hash: string): Promise<KnownKey> => {
+    const before = known.get(hash)
+    const at = performance.now()
+    if (before && at < before.freshUntil) return before
+    try {
+      const asked = catalogue.query<KeyRow>(
+        `SELECT role, advertiser_id, publisher_id, name, prefix, expires_at FROM api_keys
+         WHERE key_hash = $1 AND revoked_at IS NULL`,
+        [hash],
+      )
+      const [row] = await within(asked, answerMs)
+      const entry = { row, readAt: at, freshUntil: at + cacheMs }
+      known.set(hash, entry)
+      return entry
+    } catch (error) {
+      if (!before || at - before.readAt > awayMs) throw error
+      before.freshUntil = performance.now() + retryMs
+      return before
     }
-    cache.set(hash, { principal })
-    return principal
+  }
+
+  return async (key: string): Promise<Principal | undefined> => {
+    const { row } = await read(hashApiKey(key))
+    const isGood = row && (row.expires_at === null || Number(row.expires_at) > now())
+    return isGood ? principalOf(row) : undefined
   }
 }
 

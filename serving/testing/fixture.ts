@@ -5,6 +5,7 @@ import type { InjectOptions } from 'fastify'
 import { createApiKey } from '#platform/api-keys.ts'
 import { upsertAds } from '#platform/catalogue/ads.ts'
 import { ensureDefaults } from '#platform/catalogue/defaults.ts'
+import type { Catalogue } from '#platform/catalogue/port.ts'
 import { reportHeartbeat } from '#platform/heartbeats.ts'
 import { createLogger } from '#platform/log.ts'
 import { createRegistry } from '#platform/metrics.ts'
@@ -23,6 +24,8 @@ export type Keys = Record<'admin' | 'engineer' | 'advertiser' | 'other' | 'publi
 export interface FixtureOptions {
   readonly control?: BatchControl
   readonly queryTimeoutMs?: number
+  /** What the app sees instead of the catalogue itself. */
+  wrapCatalogue?(catalogue: Catalogue): Catalogue
 }
 
 export async function openFixture(t: ExecutionContext, options: FixtureOptions = {}) {
@@ -58,7 +61,7 @@ export async function openFixture(t: ExecutionContext, options: FixtureOptions =
   }
   const olap = createNaiveOlap()
   const { app, facts } = await buildApp({
-    catalogue,
+    catalogue: options.wrapCatalogue?.(catalogue) ?? catalogue,
     olap,
     clock,
     logger: createLogger('serving', process.env.TEST_LOG_LEVEL ?? 'silent'),
