@@ -5,6 +5,7 @@ import { archivedFields, type Field, judgedFields, rawFields } from '#schemas/fi
 import { metrics } from '#schemas/metrics.ts'
 import { type Setting, settings } from '#schemas/settings.ts'
 import { marks } from '#schemas/verdicts.ts'
+import { monitoringPage } from './monitoring-page.ts'
 
 const generated = '<!-- Made by `npm run docs` from schemas/. Edit there. -->'
 const table = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
@@ -100,4 +101,7 @@ export const pages: Readonly<Record<string, string>> = {
   'ERRORS.md': errorsPage(),
   'SETTINGS.md': settingsPage(),
   'FIELDS.md': fieldsPage(),
+  'MONITORING.md': monitoringPage(
+    '<!-- Made by `npm run docs` from docs/monitoring-page.ts and the metrics of the layers. Edit there. -->',
+  ),
 }

@@ -11,13 +11,23 @@ import { closeServer, listen, monotonic } from './lifecycle.ts'
 import { addIngestMetrics, addWalMetrics, walStateOf } from './metrics.ts'
 import { openSharedRows } from './shared-cache.ts'
 import { openWal } from './wal/wal.ts'
+import type { CommitReport } from './wal/writer.ts'
 
 /** Starts an ingest node. @throws ClickledgerError `invalid-settings`, `already-running` */
 export async function runIngest({ settings, clock, logger }: LayerContext): Promise<RunningLayer> {
   const registry = createRegistry('ingest')
   if (isMainThread) addProcessMetrics(registry, settings.CLICKLEDGER_DATA_DIR)
   const counters = createCounters()
-  const onCommit = addIngestMetrics(registry, counters)
+  const countCommit = addIngestMetrics(registry, counters)
+  let isDiskFailing = false
+  const onCommit = (report: CommitReport) => {
+    countCommit(report)
+    // One line for each change: a disk that fails for an hour fails every second.
+    if (isDiskFailing === (report.failure !== undefined)) return
+    isDiskFailing = !isDiskFailing
+    if (isDiskFailing) logger.error({ err: report.failure }, 'clicks could not be written to disk')
+    else logger.info('clicks are written to disk again')
+  }
 
   await using opening = new AsyncDisposableStack() // undoes a start that fails half-way
   const catalogue = opening.adopt(await openCatalogue(settings), (c) => c.close())

@@ -32,7 +32,7 @@ const live = { everyMs: 1_000, clientsMax: 1_000, questionsMax: 200 } as const
 
 export interface ServingDeps {
   readonly catalogue: Catalogue
-  readonly olap: Pick<OlapStore, 'query' | 'realtime'>
+  readonly olap: Pick<OlapStore, 'query' | 'realtime' | 'health'>
   readonly clock: Clock
   readonly logger: Logger
   readonly registry: Registry
@@ -54,6 +54,7 @@ export async function buildApp(deps: ServingDeps) {
   const facts = createFactsReader({ catalogue, olap, clock, nodeSilenceMs: deps.nodeSilenceMs })
   const metrics = createServingMetrics(registry, {
     facts: () => facts.read(),
+    health: () => olap.health(),
     liveClients: () => hub.clients(),
     queries: () => gate.load(),
     now,
@@ -73,7 +74,7 @@ export async function buildApp(deps: ServingDeps) {
   addAdRoutes(app, shared)
   addFreshnessRoute(app, shared)
   addLiveRoute(app, { hub, lookup })
-  addStatusRoute(app, shared)
+  addStatusRoute(app, { ...shared, olap })
   addRebuildRoutes(app, { catalogue, control, now })
   addKeyRoutes(app, shared)
   addRuleRoutes(app, shared)

@@ -4,10 +4,13 @@
 // of 0 is none: the speed layer has proven nothing yet.
 import { Counter, Histogram, type Registry } from 'prom-client'
 import { addGauge, type Reading } from '#platform/metrics.ts'
+import type { OlapHealth } from '#platform/olap/port.ts'
+import { within } from '#platform/wait.ts'
 import type { LayerName } from '#schemas/heartbeats.ts'
 import { type Facts, freshnessStates, lagsOf, stateOf } from './freshness.ts'
 
 export interface ServingReadings {
+  health(): Promise<OlapHealth>
   facts(): Promise<Facts>
   /** Open live streams. */
   liveClients(): number
@@ -17,6 +20,8 @@ export interface ServingReadings {
   /** Nodes silent for longer are no longer told of. */
   readonly nodeSilenceMs: number
 }
+
+const healthMs = 1_500
 
 const reporters = ['ingest', 'speed', 'archive', 'serving'] as const satisfies LayerName[]
 
@@ -42,7 +47,17 @@ export function createServingMetrics(registry: Registry, read: ServingReadings) 
     },
   )
   addFacts(registry, read)
+  addHealth(registry, read)
+  const refusedQueries = new Counter({
+    name: 'clickledger_olap_queries_refused_total',
+    help: 'Queries that got no answer, by reason: queue-full (429) or timeout (504).',
+    labelNames: ['reason'],
+    registers,
+  })
+  // A counter that appears with its first event hides that event from `increase`.
+  for (const reason of ['queue-full', 'timeout']) refusedQueries.inc({ reason }, 0)
   return {
+    refusedQueries,
     requestSeconds: new Histogram({
       name: 'clickledger_http_request_seconds',
       help: 'Time to answer a request to serving, by route.',
@@ -55,12 +70,6 @@ export function createServingMetrics(registry: Registry, read: ServingReadings) 
       help: 'Time the OLAP store took for a query, by result (ok, failed); waiting for a place is not in it.',
       labelNames: ['result'],
       buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
-      registers,
-    }),
-    refusedQueries: new Counter({
-      name: 'clickledger_olap_queries_refused_total',
-      help: 'Queries that got no answer, by reason: queue-full (429) or timeout (504).',
-      labelNames: ['reason'],
       registers,
     }),
     freshnessSampled: new Histogram({
@@ -138,5 +147,32 @@ function addFacts(registry: Registry, { facts, now, nodeSilenceMs }: ServingRead
     (known) =>
       known.ingest.filter(isKept).map(({ node, body }) => [{ node }, body.walDepthClicks] as const),
     ['node'],
+  )
+}
+
+function addHealth(registry: Registry, { health }: ServingReadings): void {
+  let asked: Promise<OlapHealth> | undefined
+  // One question for both metrics of a scrape, which are read one right after the other.
+  const ask = () => {
+    asked ??= within(health(), healthMs).finally(() => {
+      asked = undefined
+    })
+    return asked
+  }
+  addGauge(
+    registry,
+    {
+      name: 'clickledger_olap_problems',
+      help: 'Things that are wrong with the OLAP store; on Druid the state of its supervisor is one. GET /v1/status has them in words.',
+    },
+    async () => (await ask()).problems.length,
+  )
+  addGauge(
+    registry,
+    {
+      name: 'clickledger_olap_unavailable_segments',
+      help: 'Published parts of a view that cannot be read; queries that need them are refused.',
+    },
+    async () => (await ask()).unavailableSegments,
   )
 }

@@ -34,6 +34,10 @@ export function createRebuildMetrics(registry: Registry) {
     labelNames: ['kind', 'result'],
     registers,
   })
+  // A counter that appears with its first event hides that event from `increase`.
+  for (const kind of ['seal', 'rebuild']) {
+    for (const result of ['done', 'failed']) runs.inc({ kind, result }, 0)
+  }
   const seconds = new Histogram({
     name: 'clickledger_rebuild_run_seconds',
     help: 'Time of a run, from its plan to its verification, by kind.',

@@ -32,6 +32,7 @@ export interface Status {
     readonly olap: { readonly lag_records: number }
     readonly archive: { readonly lag_records: number }
   }
+  readonly olap: { readonly problems: readonly string[] }
   readonly counts: Readonly<Record<string, number>>
   readonly layers: Readonly<Record<string, readonly Node[]>>
   readonly runs: readonly {
@@ -51,6 +52,7 @@ export function describeStatus({
   state,
   detail,
   lags,
+  olap,
   counts,
   layers,
   runs,
@@ -69,6 +71,7 @@ export function describeStatus({
   )
   return [
     row('state', `${state}: ${detail}`),
+    ...olap.problems.map((problem) => row('problem', problem)),
     row('boundary', `${rest.boundary} (below: exact, from the batch layer)`),
     row('watermark', rest.watermark ?? 'not known yet'),
     row(

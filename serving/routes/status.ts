@@ -4,6 +4,7 @@ import type { BoundaryRecord } from '#platform/boundaries.ts'
 import { boundaryInForce } from '#platform/boundaries.ts'
 import type { Queryable } from '#platform/catalogue/port.ts'
 import type { Heartbeat } from '#platform/heartbeats.ts'
+import type { OlapStore } from '#platform/olap/port.ts'
 import type { LayerName } from '#schemas/heartbeats.ts'
 import { operators } from '../auth.ts'
 import { describeFreshness, type Facts, type FactsReader } from '../freshness.ts'
@@ -20,6 +21,7 @@ export interface StatusDeps {
   readonly catalogue: Queryable
   readonly facts: FactsReader
   readonly gate: QueryGate
+  readonly olap: Pick<OlapStore, 'health'>
   readonly now: () => number
 }
 
@@ -55,7 +57,8 @@ async function totalsOf(gate: QueryGate, now: number, published: BoundaryRecord,
   }
 }
 
-export function addStatusRoute(app: Server, { catalogue, facts, gate, now }: StatusDeps): void {
+export function addStatusRoute(app: Server, deps: StatusDeps): void {
+  const { catalogue, facts, gate, olap, now } = deps
   app.get(
     '/v1/status',
     {
@@ -77,6 +80,7 @@ export function addStatusRoute(app: Server, { catalogue, facts, gate, now }: Sta
         boundary_published_by: published.publishedBy,
         boundary_reason: published.reason,
         lags,
+        olap: await olap.health(),
         counts: await totalsOf(gate, time, published, known),
         layers: {
           ingest: describe(time, known.ingest),

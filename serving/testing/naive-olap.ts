@@ -33,7 +33,7 @@ function count(name: MetricName, clicks: readonly NaiveClick[]): number {
 
 const compare = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0)
 
-export interface NaiveOlap extends Pick<OlapStore, 'query' | 'realtime'> {
+export interface NaiveOlap extends Pick<OlapStore, 'query' | 'realtime' | 'health'> {
   readonly batch: NaiveClick[]
   readonly speed: NaiveClick[]
   readonly queries: ReportQuery[]
@@ -50,6 +50,7 @@ export function createNaiveOlap(): NaiveOlap {
     applied: [0],
     before: undefined,
     realtime: async () => ({ applied: olap.applied }),
+    health: async () => ({ problems: [], lagRecords: 0, unavailableSegments: 0 }),
     async query(query) {
       olap.queries.push(query)
       await olap.before?.()
