@@ -40,6 +40,8 @@ async function ensureDemo(catalogue: Catalogue, now: number): Promise<void> {
   )
 }
 
+const firstKey = "SELECT 1 AS found FROM api_keys WHERE name = 'first start'"
+
 export interface PrepareOptions {
   readonly settings: Settings
   readonly now: number
@@ -60,9 +62,13 @@ export async function prepareCatalogue(
   if (given !== '') {
     await createApiKey(catalogue, now, { role: 'admin', name: 'CLICKLEDGER_ADMIN_KEY', key: given })
   }
-  const [any] = await catalogue.query("SELECT 1 AS found FROM api_keys WHERE name = 'first start'")
+  const [any] = await catalogue.query(firstKey)
   if (any || !showsKey) return given === '' ? undefined : given
   await ensureDemo(catalogue, now)
-  const made = await createApiKey(catalogue, now, { role: 'admin', name: 'first start' })
+  // Several processes may start at once: one makes the key, and only that one shows it.
+  const made = await catalogue.transaction(async (tx) => {
+    const [theirs] = await tx.query(firstKey)
+    return theirs ? undefined : createApiKey(tx, now, { role: 'admin', name: 'first start' })
+  })
   return given === '' ? made : given
 }

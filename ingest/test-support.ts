@@ -14,6 +14,7 @@ import { until } from '#platform/wait.ts'
 import { decodeRawClick } from '#schemas/avro.ts'
 import type { RawClick } from '#schemas/fields.ts'
 import { topics } from '#schemas/topics.ts'
+import { catalogueEnv } from '../tests/support/catalogue.ts'
 import { runIngest } from './main.ts'
 
 export const browser =
@@ -58,6 +59,7 @@ export async function newSettings(t: ExecutionContext, env: Record<string, strin
     CLICKLEDGER_DATA_DIR: dir,
     CLICKLEDGER_INGEST_PORT: '0',
     CLICKLEDGER_LOG_LEVEL: 'silent',
+    ...catalogueEnv(),
     ...env,
   })
   await fillCatalogue(settings)

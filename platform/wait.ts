@@ -29,6 +29,25 @@ export async function within<T>(work: Promise<T>, ms: number): Promise<T> {
   }
 }
 
+/**
+ * The result of `work`; undefined when the signal aborts first, and the work goes on unobserved.
+ * Leaves nothing behind on the signal, unlike a race against a promise that lives long.
+ */
+export async function unlessAborted<T>(
+  work: Promise<T>,
+  signal: AbortSignal,
+): Promise<T | undefined> {
+  const aborted = Promise.withResolvers<undefined>()
+  const stop = () => aborted.resolve(undefined)
+  signal.addEventListener('abort', stop, { once: true })
+  if (signal.aborted) stop()
+  try {
+    return await Promise.race([work, aborted.promise])
+  } finally {
+    signal.removeEventListener('abort', stop)
+  }
+}
+
 export interface UntilOptions {
   readonly timeoutMs: number
   readonly everyMs?: number

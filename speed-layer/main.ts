@@ -7,7 +7,7 @@ import { type LayerContext, loopLayer, type Readiness, type RunningLayer } from 
 import { createRegistry } from '#platform/metrics.ts'
 import { currentRuleSet } from '#platform/rule-sets.ts'
 import { openCatalogue, openEventLog } from '#platform/stack.ts'
-import { pause } from '#platform/wait.ts'
+import { pause, unlessAborted } from '#platform/wait.ts'
 import { groups, topics } from '#schemas/topics.ts'
 import { createPartitionJudge } from './judge-partition.ts'
 import { createSpeedMetrics } from './metrics.ts'
@@ -90,29 +90,47 @@ export async function runSpeedLayer({
     }
   }
 
+  const report = async (ruleSet: RuleSet): Promise<RuleSet> => {
+    await heartbeat().catch((error) => {
+      metrics.heartbeatFailures.inc()
+      logger.warn({ err: error }, 'heartbeat failed')
+    })
+    return currentRuleSet(catalogue).catch(() => ruleSet)
+  }
+
   const run = async (): Promise<void> => {
+    const ending = new AbortController()
+    let failure: Error | undefined
+    const watched = async (ruleSet: RuleSet): Promise<Processor> => {
+      const processor = await start(ruleSet)
+      processor.done.catch((error: Error) => {
+        failure ??= error
+        ending.abort()
+      })
+      return processor
+    }
+    const { signal } = ending
+    stopping.signal.addEventListener('abort', () => ending.abort(), { once: true })
     let ruleSet = await currentRuleSet(catalogue)
-    let processor = await start(ruleSet)
+    let processor = await watched(ruleSet)
     logger.info({ ruleSet: ruleSet.version, partitions }, 'speed layer started')
     try {
-      while (!stopping.signal.aborted) {
-        await heartbeat().catch((error) => {
-          metrics.heartbeatFailures.inc()
-          logger.warn({ err: error }, 'heartbeat failed')
-        })
-        const newest = await currentRuleSet(catalogue).catch(() => ruleSet)
+      while (!signal.aborted) {
+        // A catalogue that hangs must hide neither the end of the processor nor the wish to stop.
+        const newest = (await unlessAborted(report(ruleSet), signal)) ?? ruleSet
         if (newest.version !== ruleSet.version) {
           // State belongs to a rule set: start again under the new one, from the log.
           await processor.close()
           ruleSet = newest
-          processor = await start(ruleSet)
+          processor = await watched(ruleSet)
           logger.info({ ruleSet: ruleSet.version }, 'judging under a new rule set')
         }
-        await Promise.race([pause(heartbeatMs, stopping.signal), processor.done])
+        await pause(heartbeatMs, signal)
       }
     } finally {
       await processor.close()
     }
+    if (failure) throw failure
   }
 
   const ended = run().finally(() => release(log, catalogue))

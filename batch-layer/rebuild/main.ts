@@ -47,8 +47,9 @@ export async function runRebuild(
   })
   const registry = createRegistry('rebuild')
   const metrics = createRebuildMetrics(registry)
+  const stopping = new AbortController()
   const scheduler = createScheduler({
-    ...{ catalogue, log, olap, logger, sealing, metrics, now: clock.now },
+    ...{ catalogue, log, olap, logger, sealing, metrics, now: clock.now, signal: stopping.signal },
     node: settings.CLICKLEDGER_NODE_ID,
     speedRetentionMs: settings.CLICKLEDGER_SPEED_RETENTION,
     taskClicksMax: settings.CLICKLEDGER_REBUILD_TASK_CLICKS,
@@ -57,7 +58,6 @@ export async function runRebuild(
     affected: (input) =>
       pool.run({ ...input, settings }, worker('affected-worker.ts', 'affectedHours')),
   })
-  const stopping = new AbortController()
   let isFailing = false
   const run = async () => {
     while (!stopping.signal.aborted) {

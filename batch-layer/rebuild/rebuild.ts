@@ -1,6 +1,7 @@
 // A rebuild as a transaction over hours: plan -> stage -> diff -> publish -> verify. Nothing that
 // a query can see changes before publish; an hour changes in one instant.
 import { randomUUID } from 'node:crypto'
+import { persist } from '#platform/catalogue/persist.ts'
 import type { Catalogue } from '#platform/catalogue/port.ts'
 import type { HourLoad, OlapStore } from '#platform/olap/port.ts'
 import { until } from '#platform/wait.ts'
@@ -17,6 +18,8 @@ export interface RebuildParts {
   readonly olap: OlapStore
   readonly now: () => number
   readonly taskClicksMax: number
+  /** Aborted when the layer closes: nothing is waited for any more. */
+  readonly signal?: AbortSignal
   /** Runs one task on a worker. */
   stage(runId: string, task: RebuildTask): Promise<StagedHour[]>
 }
@@ -37,7 +40,8 @@ export interface RebuildResult {
 async function stageAll(parts: RebuildParts, plan: RebuildPlan): Promise<StagedHour[]> {
   const tasks = plan.tasks.map(async (task) => {
     const staged = await parts.stage(plan.runId, task)
-    await recordStaged(parts.catalogue, plan, staged)
+    // Hours of judging need not be done again because the catalogue is away for a moment.
+    await persist(() => recordStaged(parts.catalogue, plan, staged), parts.signal)
     return staged
   })
   const settled = await Promise.allSettled(tasks)
@@ -55,7 +59,11 @@ async function publish(parts: RebuildParts, plan: RebuildPlan, staged: readonly 
     everyMs: 50,
     what: `the store shows the hours of run ${plan.runId}`,
   })
-  await catalogue.transaction((tx) => recordPublished(tx, plan, staged, now()))
+  // The store shows them already: not to say so would leave it and the catalogue at odds.
+  await persist(
+    () => catalogue.transaction((tx) => recordPublished(tx, plan, staged, now())),
+    parts.signal,
+  )
 }
 
 /** Reads the published totals back and compares them with what was staged. */
@@ -78,14 +86,17 @@ export async function rebuildHours(
   request: RebuildRequest,
   onBegin?: (runId: string) => void,
 ): Promise<RebuildResult> {
-  const { catalogue, now } = parts
+  const { catalogue, now, signal } = parts
   const { kind, reason, hours } = request
   const runId = randomUUID()
-  await beginRun(catalogue, {
+  const run: NewRun = {
     ...{ runId, kind, reason, startedAt: now() },
     ruleSet: Math.max(...hours.map(({ ruleSet }) => ruleSet.version)),
     hours: hours.map(({ hour }) => hour),
-  })
+  }
+  await persist(() => beginRun(catalogue, run), signal)
+  const end = (status: 'done' | 'failed', result: unknown) =>
+    persist(() => endRun(catalogue, runId, status, now(), result), signal)
   onBegin?.(runId)
   try {
     const { taskClicksMax } = parts
@@ -96,10 +107,11 @@ export async function rebuildHours(
     await verify(parts, plan, staged)
     const clicks = staged.reduce((sum, h) => sum + h.valid + h.duplicate + h.invalid, 0)
     const result = { runId, hours: staged.length, clicks, changedHours: diff.length }
-    await endRun(catalogue, runId, 'done', now(), { ...result, diff })
+    await end('done', { ...result, diff })
     return result
   } catch (error) {
-    await endRun(catalogue, runId, 'failed', now(), { error: (error as Error).message })
+    // Where even this fails, the next start records it.
+    await end('failed', { error: (error as Error).message }).catch(() => {})
     throw error
   }
 }

@@ -17,7 +17,7 @@ export async function beginRun(catalogue: Queryable, run: NewRun): Promise<void>
   const { runId, kind, reason, ruleSet, startedAt, hours } = run
   await catalogue.query(
     `INSERT INTO runs (run_id, kind, status, reason, rule_set, started_at, plan)
-     VALUES ($1, $2, 'running', $3, $4, $5, $6)`,
+     VALUES ($1, $2, 'running', $3, $4, $5, $6) ON CONFLICT (run_id) DO NOTHING`,
     [runId, kind, reason, ruleSet, startedAt, JSON.stringify({ hours })],
   )
 }

@@ -4,6 +4,7 @@
 import type { SealingProof } from '#core/boundary.ts'
 import { parseRuleSet, type RuleSet } from '#core/rules/rule-set.ts'
 import { boundaryInForce, publishBoundary } from '#platform/boundaries.ts'
+import { persist } from '#platform/catalogue/persist.ts'
 import type { EventLog } from '#platform/event-log/port.ts'
 import type { Logger } from '#platform/log.ts'
 import { currentRuleSet } from '#platform/rule-sets.ts'
@@ -99,14 +100,16 @@ export function createScheduler(parts: SchedulerParts) {
       run = await rebuild({ kind: 'seal', reason: 'sealing', hours: rules })
     }
     // The hours are loaded: now, in one instant, they are the batch view's.
-    const moved = await publishBoundary(catalogue, before.id, {
+    const next = {
       boundary: proof.boundary,
       publishedAt: now(),
       publishedBy: node,
       reason: 'sealed by proof',
       runId: run?.runId ?? '',
       proof,
-    })
+    }
+    // An answer that was lost and a second try look like another publisher: only the line below is missed.
+    const moved = await persist(() => publishBoundary(catalogue, before.id, next), parts.signal)
     if (moved) logger.info({ boundary: new Date(proof.boundary), ...run }, 'boundary moved')
   }
 
