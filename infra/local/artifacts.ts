@@ -53,7 +53,8 @@ export async function fetchVersitygw(fetching: Fetching): Promise<string> {
   return join(folder, 'versitygw')
 }
 
-async function cached(
+/** A folder made once per machine. @returns its path */
+export async function cached(
   name: string,
   content: string,
   { progress, signal }: Fetching,

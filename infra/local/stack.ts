@@ -1,6 +1,6 @@
 // The local stack: the real servers, on loopback, without containers. Tests and commands share these
 // functions. Servers outlive the process that starts them; `stop` ends them, from any process.
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, rmSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { lockDirectory } from '#platform/directory-lock.ts'
 import { ClickledgerError } from '#schemas/errors.ts'
@@ -10,6 +10,7 @@ import { needJava, needPostgres, needRedis } from './programs.ts'
 import type { Fetching } from './run.ts'
 import { createServer, type Server } from './server.ts'
 import { serverKinds } from './servers/plans.ts'
+import { postgresDataDir } from './servers/postgres.ts'
 import {
   type KafkaVersion,
   type Programs,
@@ -45,7 +46,9 @@ export interface Stack {
   /** @throws ClickledgerError `unavailable` where the stack has no such server */
   server(name: ServerName): Server
   /** Stops every server in an orderly way. */
-  stop(): Promise<void>
+  stop(progress?: (line: string) => void): Promise<void>
+  /** Kills every server: for data that nobody needs any more. */
+  kill(): Promise<void>
 }
 
 /** `only` with all that they need. */
@@ -80,6 +83,27 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   }
 }
 
+/** The stack on this folder, running or not; undefined: none was ever started. */
+export function findStack(dir = defaultStackDir): Stack | undefined {
+  const state = readState(stateFileOf(resolve(dir)))
+  return state && stackOf(state.config)
+}
+
+/** Removes the data of a stack that does not run. @throws ClickledgerError `already-running` */
+export function resetStack(dir = defaultStackDir): void {
+  const stack = findStack(dir)
+  if (!stack) return
+  const running = stack.servers.filter((server) => server.pid() !== undefined)
+  if (running.length > 0) {
+    throw new ClickledgerError('already-running', `${running[0]?.name} still runs; stop it first`)
+  }
+  // By name, not the folder as a whole: it may be one that holds other things.
+  const names = [...serverNames, 'run', 'log'].map((name) => join(stack.config.dir, name))
+  for (const path of [...names, postgresDataDir(stack.config), stack.stateFile]) {
+    rmSync(path, { recursive: true, force: true, maxRetries: 5 })
+  }
+}
+
 /** The stack of a state file, whoever started it. @throws ClickledgerError `unavailable` */
 export function openStack(stateFile: string): Stack {
   const state = readState(stateFile)
@@ -94,8 +118,7 @@ export function openStack(stateFile: string): Stack {
  * @throws ClickledgerError `unavailable` where none does
  */
 export function localStackEnv(dir = defaultStackDir): Readonly<Record<string, string>> {
-  const state = readState(stateFileOf(resolve(dir)))
-  const stack = state && stackOf(state.config)
+  const stack = findStack(dir)
   const dead = stack?.servers.filter((server) => server.pid() === undefined) ?? []
   if (!stack || dead.length > 0) {
     const what = stack
@@ -118,7 +141,17 @@ function stackOf(config: StackConfig): Stack {
       if (!found) throw new ClickledgerError('unavailable', `the local stack has no ${name}`)
       return found
     },
-    stop: () => stopServers(config, servers),
+    async stop(progress) {
+      const unlock = lockDirectory(join(config.dir, 'run'))
+      try {
+        await stopServers(config, servers, progress)
+      } finally {
+        unlock()
+      }
+    },
+    async kill() {
+      await Promise.all(servers.map((server) => server.kill()))
+    },
   }
 }
 
@@ -222,16 +255,22 @@ async function startAll(
 }
 
 /** Those that need others first. */
-async function stopServers(config: StackConfig, servers: readonly Server[]): Promise<void> {
-  const names = new Set(servers.map((server) => server.name))
+async function stopServers(
+  config: StackConfig,
+  servers: readonly Server[],
+  progress: (line: string) => void = () => {},
+): Promise<void> {
   const stopped = new Map<ServerName, Promise<void>>()
   const stop = (server: Server): Promise<void> => {
     const known = stopped.get(server.name)
     if (known) return known
-    const users = servers.filter(
-      (other) => names.has(other.name) && serverKinds[other.name].needs.includes(server.name),
-    )
-    const done = Promise.all(users.map(stop)).then(() => server.stop())
+    const users = servers.filter((other) => serverKinds[other.name].needs.includes(server.name))
+    const done = (async () => {
+      await Promise.all(users.map(stop))
+      const wasRunning = server.pid() !== undefined
+      await server.stop()
+      if (wasRunning) progress(`${server.name}: stopped`)
+    })()
     stopped.set(server.name, done)
     return done
   }

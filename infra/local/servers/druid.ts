@@ -83,6 +83,9 @@ function commonSettings(config: StackConfig): Properties {
     'druid.startup.logging.logProperties': false,
     'druid.zk.service.host': `127.0.0.1:${portOf(config, 'zookeeper')}`,
     'druid.zk.paths.base': '/druid',
+    // Until its session is over a killed server counts as there: queries are sent to it and fail, and
+    // a coordinator that was started again waits to become the leader. Default: half a minute.
+    'druid.zk.service.sessionTimeoutMs': 10_000,
     'druid.metadata.storage.type': 'derby',
     'druid.metadata.storage.connector.connectURI': `jdbc:derby://${derby}/${metadata};create=true`,
     'druid.metadata.storage.connector.host': '127.0.0.1',
@@ -104,6 +107,8 @@ function commonSettings(config: StackConfig): Properties {
     'druid.monitoring.monitors': '[]',
     'druid.emitter': 'noop',
     'druid.server.http.numThreads': 30,
+    // What stops waits so long for requests that poll; the default is half a minute.
+    'druid.server.http.gracefulShutdownTimeout': 'PT2S',
     'druid.sql.enable': true,
     'druid.lookup.enableLookupSyncOnStartup': false,
   }
@@ -159,7 +164,7 @@ const settingsOf: Readonly<Record<DruidRole, (dir: string) => Properties>> = {
     'druid.worker.capacity': 12,
     'druid.worker.numConcurrentMerges': 2,
     'druid.indexer.task.baseTaskDir': join(dir, 'tasks'),
-    'druid.indexer.task.restoreTasksOnRestart': false,
+    'druid.indexer.task.restoreTasksOnRestart': true,
     'druid.indexer.task.gracefulShutdownTimeout': 'PT5S',
   }),
   router: () => ({
