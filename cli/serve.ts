@@ -4,7 +4,7 @@ import type { SharedClock } from '#platform/clock.ts'
 import type { Settings } from '#platform/config.ts'
 import type { Monitored, RunningLayer } from '#platform/layer.ts'
 import { createLogger } from '#platform/log.ts'
-import { openDuckDbStore } from '#platform/olap/duckdb.ts'
+import { openOlapStore } from '#platform/stack.ts'
 import { runRebuild } from '../batch-layer/rebuild/main.ts'
 import { runServing } from '../serving/main.ts'
 
@@ -24,7 +24,7 @@ export async function runServe(
     ...{ settings, clock },
     logger: createLogger(layer, settings.CLICKLEDGER_LOG_LEVEL),
   })
-  const olap = await openDuckDbStore({ settings, clock, onFailure: failed.reject })
+  const olap = await openOlapStore({ settings, clock, onFailure: failed.reject })
   starting.defer(() => olap.close())
   const rebuild = settings.CLICKLEDGER_SCHEDULER
     ? await runRebuild(context('rebuild'), { olap })

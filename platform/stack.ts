@@ -1,5 +1,6 @@
 // Chooses the adapters. Layers see only the ports; here, and nowhere else, is said what stands behind.
 import { join } from 'node:path'
+import { type MetricName, uniqueMetrics } from '#schemas/metrics.ts'
 import { topics } from '#schemas/topics.ts'
 import type { Catalogue } from './catalogue/port.ts'
 import { openSqliteCatalogue } from './catalogue/sqlite.ts'
@@ -71,6 +72,10 @@ export async function openObjectStore(settings: Settings): Promise<ObjectStore> 
   const { openS3Store } = await import('./object-store/s3.ts')
   return openS3Store({ settings })
 }
+
+/** Metrics that the OLAP store of these settings estimates (HLL sketches), not counts. */
+export const approximateMetrics = (settings: Settings): readonly MetricName[] =>
+  settings.CLICKLEDGER_DRUID_URL === '' ? [] : uniqueMetrics.map(({ name }) => name)
 
 export interface OlapContext {
   readonly settings: Settings

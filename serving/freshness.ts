@@ -18,8 +18,10 @@ const behindMs = 5_000
 
 export interface Facts {
   readonly at: number
-  /** Undefined while nothing is proven. */
+  /** Undefined while nothing is proven, and while the store is degraded. */
   readonly watermark: number | undefined
+  /** See serving/watermark.ts. */
+  readonly isDegraded: boolean
   readonly applied: readonly number[]
   readonly ingest: readonly Heartbeat<'ingest'>[]
   readonly speed: readonly Heartbeat<'speed'>[]
@@ -30,6 +32,8 @@ export interface Facts {
 export interface FactsReader {
   /** @throws ClickledgerError `unavailable` where the OLAP store or the catalogue is */
   read(): Promise<Facts>
+  /** Whether the store shows, at this moment, all that it has ever shown. @throws as `read` */
+  isWhole(): Promise<boolean>
 }
 
 export interface FactsDeps {
@@ -47,18 +51,24 @@ export function createFactsReader(deps: FactsDeps): FactsReader {
   let lastReadAt = 0
   let running: Promise<Facts> | undefined
 
+  const appliedNow = async (): Promise<readonly number[]> => {
+    const { applied } = await olap.realtime().catch((cause: unknown) => {
+      throw new ClickledgerError('unavailable', 'The OLAP store does not answer.', cause)
+    })
+    return applied
+  }
+
   const gather = async (): Promise<Facts> => {
     // Heartbeats before offsets: the offsets are then at least as new as what they are held against.
     const ingest = await readHeartbeats(catalogue, 'ingest')
     const speed = await readHeartbeats(catalogue, 'speed')
     const archive = await readHeartbeats(catalogue, 'archive')
     const serving = await readHeartbeats(catalogue, 'serving')
-    const { applied } = await olap.realtime().catch((cause: unknown) => {
-      throw new ClickledgerError('unavailable', 'The OLAP store does not answer.', cause)
-    })
+    const applied = await appliedNow()
     const now = clock.now()
-    const watermark = tracker.update({ now, ingest, speed, applied })
-    return { at: now, watermark, applied, ingest, speed, archive, serving }
+    const { watermark, isDegraded } = tracker.update({ now, ingest, speed, applied })
+    const proven = isDegraded ? undefined : watermark
+    return { at: now, watermark: proven, isDegraded, applied, ingest, speed, archive, serving }
   }
 
   return {
@@ -72,6 +82,7 @@ export function createFactsReader(deps: FactsDeps): FactsReader {
       lastReadAt = performance.now()
       return facts
     },
+    isWhole: async () => tracker.isWhole(await appliedNow()),
   }
 }
 
@@ -115,7 +126,7 @@ export function lagsOf(now: number, facts: Facts) {
   }
 }
 
-export const freshnessStates = ['live', 'behind', 'stalled', 'starting'] as const
+export const freshnessStates = ['live', 'behind', 'degraded', 'stalled', 'starting'] as const
 export type FreshnessState = (typeof freshnessStates)[number]
 
 /** One word for how fresh answers are, and a sentence. */
@@ -127,6 +138,11 @@ export function stateOf(now: number, facts: Facts): { state: FreshnessState; det
   if (now - newest > silentMs) {
     const seconds = Math.round((now - newest) / 1000)
     return { state: 'stalled', detail: `The speed layer has been silent for ${seconds} s.` }
+  }
+  if (facts.isDegraded) {
+    const detail =
+      'The OLAP store takes its realtime ingestion up again: newest clicks are missing for a while.'
+    return { state: 'degraded', detail }
   }
   if (facts.watermark === undefined) {
     return { state: 'starting', detail: 'Nothing is proven visible yet; this takes seconds.' }

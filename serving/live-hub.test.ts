@@ -8,6 +8,7 @@ import { boundary, openFixture, startNow } from './testing/fixture.ts'
 const facts: Facts = {
   at: startNow,
   watermark: boundary + 60_000,
+  isDegraded: false,
   applied: [0],
   ingest: [],
   speed: [],
@@ -21,7 +22,7 @@ test('one poller for all who ask the same, none when nobody asks; bounded', asyn
   const deps = {
     catalogue,
     gate: createQueryGate(olap, { concurrentMax: 1, waitingMax: 9, timeoutMs: 5_000 }),
-    facts: { read: async () => facts },
+    facts: { read: async () => facts, isWhole: async () => true },
     approximate: [],
     clock: { now: () => startNow },
   }

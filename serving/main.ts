@@ -6,9 +6,8 @@ import type { LayerContext, Monitored, RunningLayer } from '#platform/layer.ts'
 import { addProcessMetrics, createRegistry } from '#platform/metrics.ts'
 import { collectMetrics } from '#platform/metrics-server.ts'
 import type { OlapStore } from '#platform/olap/port.ts'
-import { openCatalogue } from '#platform/stack.ts'
+import { approximateMetrics, openCatalogue } from '#platform/stack.ts'
 import { pause } from '#platform/wait.ts'
-import type { MetricName } from '#schemas/metrics.ts'
 import { buildApp } from './app.ts'
 import type { BatchControl } from './routes/admin-rebuilds.ts'
 
@@ -22,7 +21,6 @@ export interface ServingStores {
   readonly olap: OlapStore
   /** Absent: rebuilds answer 503. */
   readonly control?: BatchControl
-  readonly approximate?: readonly MetricName[]
   /** Layers in the same process: /metrics shows theirs too. */
   readonly beside?: () => readonly Monitored[]
 }
@@ -50,6 +48,7 @@ export async function runServing(
   addProcessMetrics(registry, settings.CLICKLEDGER_DATA_DIR)
   const { app, facts, readiness, metrics } = await buildApp({
     ...stores,
+    approximate: approximateMetrics(settings),
     catalogue,
     clock,
     logger,

@@ -32,6 +32,8 @@ export interface AnswerMeta {
   readonly completeness: string
   readonly boundary: string
   readonly watermark: string | null
+  /** Newest clicks are missing: the store takes its realtime ingestion up again. */
+  readonly degraded: boolean
   readonly rule_set: number
   readonly runs: readonly {
     run_id: string
@@ -144,6 +146,7 @@ function metaOf(
     completeness: request.completeness,
     boundary: iso(state.published.boundary),
     watermark: watermark === undefined ? null : iso(watermark),
+    degraded: state.facts.isDegraded,
     rule_set: state.ruleSet,
     runs: state.runs.map((run) => ({ ...run, published_at: iso(run.published_at) })),
     approximate: approximate.filter((metric) => request.metrics.includes(metric)),
@@ -172,18 +175,30 @@ export async function runReport(
   // A topN ends at its n-th row: there is no next page of it.
   const paged = request.orderBy === undefined
   const rows = start < end ? await deps.gate.query(queryOf(request, end, state, offset, paged)) : []
+  const seen = await lookAgain(deps, state, end)
   const more = paged && rows.length > limit && offset + limit <= limits.reportOffsetMax
   const next = more
     ? encodeCursor({ offset: offset + limit, start, end: request.end, fingerprint: settled })
     : null
   return {
     kind: 'answer',
-    etag,
+    // The tag of a degraded answer is asked for by nobody: what is whole again must not look the same.
+    etag: seen.facts.isDegraded ? `W/"${fingerprintOf([etag, seen.facts.at])}"` : etag,
     answer: {
-      meta: metaOf(request, end, state, deps.approximate, next),
-      data: rowsOf(rows.slice(0, limit), request, end, state),
+      meta: metaOf(request, end, seen, deps.approximate, next),
+      data: rowsOf(rows.slice(0, limit), request, end, seen),
     },
   }
+}
+
+/**
+ * What was visible before a query may have gone out of sight by then, with every server in good
+ * health. It does not come back within a query: a look afterwards tells.
+ */
+async function lookAgain(deps: ReportDeps, state: State, end: number): Promise<State> {
+  if (state.facts.isDegraded || end <= state.published.boundary) return state
+  if (await deps.facts.isWhole()) return state
+  return { ...state, facts: { ...state.facts, isDegraded: true, watermark: undefined } }
 }
 
 function queryOf(

@@ -246,6 +246,30 @@ async function publishRun({ catalogue }: Fixture, run: string, hour: number) {
   )
 }
 
+test('a store that shows less than before: degraded, nothing proven, and a tag of its own', async (t) => {
+  const fixture = await openFixture(t)
+  await fixture.beat(startNow, [4])
+  fixture.olap.applied = [4]
+  fixture.olap.speed.push({ event_time: boundary + 5, status: 'valid', ad_id: 'ad-1' })
+  const ask = async () => {
+    const answer = await fixture.inject({ url: timeseries }, 'admin')
+    return { etag: answer.headers.etag, ...answer.json() }
+  }
+  const whole = await ask()
+  t.like(whole.meta, { degraded: false, watermark: new Date(startNow).toISOString() })
+  t.is(whole.data[0].provenance, 'open')
+  // Gone while the query runs: the facts of before cannot tell.
+  fixture.olap.before = async () => {
+    fixture.olap.applied = [3]
+  }
+  const less = await ask()
+  t.like(less.meta, { degraded: true, watermark: null })
+  t.not(less.etag, whole.etag)
+  fixture.olap.before = undefined
+  fixture.olap.applied = [4]
+  t.is((await ask()).etag, whole.etag)
+})
+
 test('days are cut in the time zone, and times without an offset are of that zone', async (t) => {
   const fixture = await openFixture(t)
   fixture.olap.batch.push(

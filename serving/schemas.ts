@@ -127,6 +127,9 @@ export const Meta = Type.Object({
   completeness: Type.String(),
   boundary: Iso,
   watermark: Nullable(Iso),
+  degraded: Type.Boolean({
+    description: 'Newest clicks are missing: the store takes its realtime ingestion up again.',
+  }),
   rule_set: Type.Integer({ description: 'Version in force; each run names its own.' }),
   runs: Type.Array(
     Type.Object({

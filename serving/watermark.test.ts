@@ -1,6 +1,6 @@
 import test from 'ava'
 import type { Heartbeat } from '#platform/heartbeats.ts'
-import { createWatermarkTracker, speedCandidate } from './watermark.ts'
+import { createWatermarkTracker, speedCandidate, type WatermarkInput } from './watermark.ts'
 
 const ingest = (reportedAt: number, oldestUnshipped: number | null = null, node = 'i1') =>
   ({
@@ -30,7 +30,10 @@ const speed = (watermark: number, judgedEnds: number[], partitions = [0, 1], nod
     },
   }) satisfies Heartbeat<'speed'>
 
-const tracker = () => createWatermarkTracker({ nodeSilenceMs: 3_600_000 })
+const tracker = (nodeSilenceMs = 3_600_000) => {
+  const { update } = createWatermarkTracker({ nodeSilenceMs })
+  return { update: (input: WatermarkInput) => update(input).watermark }
+}
 
 test('a speed watermark counts once the store has applied what was judged', (t) => {
   const { update } = tracker()
@@ -65,7 +68,7 @@ test('of an earlier report counts what was on its way then, or else its time', (
 })
 
 test('a node silent for too long is not waited for', (t) => {
-  const { update } = createWatermarkTracker({ nodeSilenceMs: 1_000 })
+  const { update } = tracker(1_000)
   const applied = [0, 0]
   const reports = [ingest(1_000, 500, 'dead'), ingest(9_000, null, 'alive')]
   t.is(update({ now: 9_100, ingest: reports, speed: [speed(9_050, [0, 0])], applied }), 9_000)
@@ -88,4 +91,13 @@ test('of several speed nodes, the slowest that still holds a partition counts', 
 
 test('while nobody holds a partition, nothing is proven', (t) => {
   t.like(speedCandidate([speed(9_000, [1, 2], [0], 'a')]), { watermark: 0 })
+})
+
+test('a store that shows less than before is degraded until it has caught up', (t) => {
+  const { update } = createWatermarkTracker({ nodeSilenceMs: 1_000 })
+  const input = { now: 1e4, ingest: [], speed: [speed(9_000, [5, 5])] }
+  t.like(update({ ...input, applied: [5, 6] }), { watermark: 9_000, isDegraded: false })
+  t.like(update({ ...input, applied: [5, 2] }), { isDegraded: true })
+  t.like(update({ ...input, applied: [7, 5] }), { isDegraded: true })
+  t.like(update({ ...input, applied: [7, 6] }), { isDegraded: false })
 })

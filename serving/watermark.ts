@@ -55,11 +55,22 @@ export function speedCandidate(
   }
 }
 
-/** Follows heartbeats and says how far the watermark is. It never moves back. */
+export interface Watermark {
+  /** Ms; undefined while nothing is proven. It never moves back. */
+  readonly watermark: number | undefined
+  /**
+   * The store does not show all that it showed before: its realtime ingestion starts again. Sums
+   * are too small until it has caught up.
+   */
+  readonly isDegraded: boolean
+}
+
+/** Follows heartbeats and offsets, and says how far the watermark is. */
 export function createWatermarkTracker({ nodeSilenceMs }: { nodeSilenceMs: number }) {
   const reports = new Map<string, IngestReport[]>()
   let candidates: Candidate[] = []
   let watermark: number | undefined
+  let shown: readonly number[] = []
 
   const remember = ({ node, reportedAt, body }: Heartbeat<'ingest'>) => {
     const history = reports.get(node) ?? []
@@ -86,9 +97,15 @@ export function createWatermarkTracker({ nodeSilenceMs }: { nodeSilenceMs: numbe
     return bound
   }
 
+  const isWhole = (applied: readonly number[]) =>
+    shown.every((offset, p) => (applied[p] ?? 0) >= offset)
+
   return {
-    /** Takes the newest facts in. @returns the watermark, ms; undefined while nothing is proven */
-    update({ now, ingest, speed, applied }: WatermarkInput): number | undefined {
+    isWhole,
+    /** Takes the newest facts in. */
+    update({ now, ingest, speed, applied }: WatermarkInput): Watermark {
+      const isDegraded = !isWhole(applied)
+      shown = applied.map((offset, p) => Math.max(offset, shown[p] ?? 0))
       for (const heartbeat of ingest) remember(heartbeat)
       const newest = speedCandidate(speed)
       const bound = newest && shippedBefore(newest.watermark, now)
@@ -103,7 +120,7 @@ export function createWatermarkTracker({ nodeSilenceMs }: { nodeSilenceMs: numbe
         watermark = Math.max(watermark ?? 0, candidates[proven]?.watermark ?? 0)
         candidates = candidates.slice(proven + 1)
       }
-      return watermark
+      return { watermark, isDegraded }
     },
   }
 }
