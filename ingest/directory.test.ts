@@ -1,4 +1,5 @@
 import test from 'ava'
+import { until } from '#platform/wait.ts'
 import { createDirectory } from './directory.ts'
 
 test('known for 30 s, unknown for 5 s, stale while the catalogue is away', async (t) => {
@@ -34,5 +35,34 @@ test('known for 30 s, unknown for 5 s, stale while the catalogue is away', async
   t.is((await directory.get('a'))?.name, 'first', 'stale is better than nothing')
   await t.throwsAsync(directory.get('c'), { code: 'unavailable' })
   isAway = false
+  now = 30_500
   t.is((await directory.get('a'))?.name, 'second')
+})
+
+test('a catalogue that hangs holds nobody up whose ad is remembered', async (t) => {
+  let now = 0
+  let isHanging = false
+  let name = 'first'
+  const waiting: (() => void)[] = []
+  const directory = createDirectory<{ name: string }>(
+    async () => {
+      if (isHanging) await new Promise<void>((resolve) => waiting.push(resolve))
+      return { value: { name }, ageMs: 0 }
+    },
+    () => now,
+  )
+  await directory.get('a')
+  isHanging = true
+  name = 'second'
+  now = 30_000
+  const begun = performance.now()
+  t.is((await directory.get('a'))?.name, 'first')
+  t.true(performance.now() - begun < 1_000, 'long before the load gives up')
+  t.is(directory.peek('a')?.name, 'first', 'the next one does not wait at all')
+  isHanging = false
+  for (const go of waiting) go()
+  await until(() => directory.peek('a')?.name === 'second', {
+    timeoutMs: 5_000,
+    what: 'the late answer is taken all the same',
+  })
 })

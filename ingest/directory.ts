@@ -1,6 +1,7 @@
 // A bounded memory of rows of the catalogue, known and unknown. While the catalogue is away, what
 // is remembered goes on being served, however old: a user who clicked is redirected.
 import { LRUCache } from 'lru-cache'
+import { within } from '#platform/wait.ts'
 import { ClickledgerError } from '#schemas/errors.ts'
 
 const entriesMax = 100_000
@@ -10,6 +11,10 @@ export const knownMs = 30_000
 const unknownMs = 5_000
 const loadTimeoutMs = 2_000
 const loadsMax = 1_000
+/** Where a row is remembered, but old, the fresh one is waited for so long. */
+const staleWaitMs = 20
+/** After a failure or a wait in vain, what is remembered counts as fresh for so long. */
+const keptMs = 500
 
 interface Entry<T> {
   readonly value: T | undefined
@@ -43,16 +48,30 @@ export function createDirectory<T extends object>(
 
   const reload = async (id: string): Promise<T | undefined> => {
     try {
-      const { value, ageMs } = await withDeadline(load(id))
+      const { value, ageMs } = await within(load(id), loadTimeoutMs)
       entries.set(id, { value, freshUntil: now() - ageMs + (value ? knownMs : unknownMs) })
       return value
     } catch (error) {
       const stale = entries.get(id)
-      if (stale) return stale.value
+      if (stale) return keep(id, stale)
       throw new ClickledgerError('unavailable', 'the catalogue does not answer', error)
     } finally {
       loading.delete(id)
     }
+  }
+
+  /** Goes on with what is remembered; for a moment nobody waits for better. */
+  const keep = (id: string, { value }: Entry<T>): T | undefined => {
+    entries.set(id, { value, freshUntil: now() + keptMs })
+    return value
+  }
+
+  const join = (id: string): Promise<T | undefined> | undefined => {
+    const running = loading.get(id)
+    if (running || loading.size >= loadsMax) return running
+    const load = reload(id)
+    loading.set(id, load)
+    return load
   }
 
   return {
@@ -63,25 +82,11 @@ export function createDirectory<T extends object>(
     async get(id) {
       const entry = entries.get(id)
       if (entry && now() < entry.freshUntil) return entry.value
-      let load = loading.get(id)
-      if (!load) {
-        if (loading.size >= loadsMax) throw new ClickledgerError('unavailable')
-        load = reload(id)
-        loading.set(id, load)
-      }
-      return load
+      const load = join(id)
+      if (!entry) return load ?? Promise.reject(new ClickledgerError('unavailable'))
+      if (!load) return entry.value
+      // A catalogue that is away or slow must not hold up a user whose ad is remembered.
+      return within(load, staleWaitMs).catch(() => keep(id, entry))
     },
-  }
-}
-
-async function withDeadline<T>(work: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error('no answer in time')), loadTimeoutMs)
-  })
-  try {
-    return await Promise.race([work, late])
-  } finally {
-    clearTimeout(timer)
   }
 }
