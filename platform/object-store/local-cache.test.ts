@@ -43,6 +43,7 @@ test('bounded: the longest unused goes first, what is in use stays', async (t) =
   const bytesMax = 10 * bytes
   const holder = await openLocalCache({ dir, bytesMax })
   const held = await holder.path(file('held'))
+  utimesSync(held, 0, 0) // by its age it would be the first to go
   for (let i = 0; i < 40; i++) {
     const user = await openLocalCache({ dir, bytesMax })
     await user.path(file(`f${i}`))
@@ -77,6 +78,11 @@ test('a fetch that fails leaves nothing, and the next one tries again', async (t
   }
   await t.throwsAsync(cache.path(failing), { message: /cut/ })
   t.deepEqual(cachedIn(dir), [])
+  const left = readdirSync(join(dir, 'users'), { recursive: true }).map(String)
+  t.deepEqual(
+    left.filter((name) => name.includes('partial')),
+    [],
+  )
   t.is(readFileSync(await cache.path(file('a')), 'utf8').trim(), 'a')
   await cache.close()
 })
