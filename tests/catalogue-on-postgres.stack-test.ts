@@ -20,11 +20,13 @@ test.afterEach.always(() => {
 })
 
 await import('../platform/catalogue/ads.test.ts')
+await import('../platform/catalogue/values.test.ts')
 await import('../batch-layer/archive/archiver.test.ts')
 await import('../batch-layer/rebuild/sealing.test.ts')
 await import('../serving/administration.test.ts')
 await import('../serving/reports.test.ts')
 await import('../serving/http.test.ts')
+await import('../serving/guarded-catalogue.test.ts')
 await import('../serving/live-hub.test.ts')
 await import('../serving/main.test.ts')
 await import('../ingest/ingest.test.ts')

@@ -1,6 +1,16 @@
 import test from 'ava'
+import fc from 'fast-check'
 import { openTestCatalogue } from '../../tests/support/catalogue.ts'
-import { type AdRow, adRowsOf, findAd, listAds, targetFault, upsertAds } from './ads.ts'
+import { seed } from '../../tests/support/random-clicks.ts'
+import {
+  type AdRow,
+  adRowsOf,
+  findAd,
+  listAds,
+  type RejectedAd,
+  targetFault,
+  upsertAds,
+} from './ads.ts'
 import { ensureDefaults } from './defaults.ts'
 
 const ad = (fields: object = {}) => ({
@@ -90,6 +100,39 @@ test('more rows than a transaction takes; listed in order, page by page', async 
     page.map((row) => row.ad_id),
     ['ad-0003', 'ad-0005'],
   )
+})
+
+test('many at once mean the same as one after the other', async (t) => {
+  const oneOf = (...values: string[]) => fc.constantFrom(...values)
+  const row = fc.record(
+    {
+      ad_id: oneOf('ad-1', 'ad-2', 'ad-3', 'ad-4', 'ad-5', 'ad-6', 'ad-7', 'ad-8'),
+      advertiser_id: oneOf('adv-1', 'adv-2', 'adv-3'),
+      target_url: oneOf('https://shop.test/1', 'https://shop.test/2', '/relative'),
+      campaign_id: oneOf('', 'c-1', 'c-2', 'c-3', 'c-4'),
+      name: oneOf('', 'One', 'Two'),
+      advertiser_name: oneOf('Shop', 'Store'),
+      campaign_name: oneOf('Spring', 'Autumn'),
+    },
+    { requiredKeys: ['ad_id', 'advertiser_id', 'target_url'] },
+  )
+  t.log({ seed })
+  const rows = fc.sample(row, { seed, numRuns: 400 })
+  const together = await openTestCatalogue(t)
+  const apart = await openTestCatalogue(t)
+  const result = await upsertAds(together, 7, rowsOf(...rows))
+  const each = { upserted: 0, rejected: [] as RejectedAd[] }
+  for (const [i, row] of rows.entries()) {
+    const { upserted, rejected } = await upsertAds(apart, 7, [{ line: i + 1, value: row }])
+    each.upserted += upserted
+    each.rejected.push(...rejected)
+  }
+  t.deepEqual(result, each)
+  t.true(result.rejected.length > 20 && result.upserted > 20)
+  for (const table of ['advertisers', 'campaigns', 'ads']) {
+    const all = `SELECT * FROM ${table} ORDER BY 1`
+    t.deepEqual(await together.query(all), await apart.query(all), table)
+  }
 })
 
 test('targets', (t) => {

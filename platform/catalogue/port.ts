@@ -1,6 +1,7 @@
 // The catalogue: small, precious data in a relational database. One SQL text for SQLite and
 // PostgreSQL: `$1` parameters, INSERT .. ON CONFLICT .. RETURNING, BIGINT milliseconds for times,
-// JSON as TEXT, 0/1 for booleans.
+// JSON as TEXT, 0/1 for booleans. Numbers are whole and exact, texts have no U+0000 and are ordered
+// by code points. An upsert names no row twice. values.test.ts holds both to that.
 
 export type SqlValue = string | number | null
 export type SqlRow = Record<string, SqlValue>
@@ -10,7 +11,12 @@ export interface Queryable {
 }
 
 export interface Catalogue extends Queryable {
-  /** All or nothing; serialised with other writers. */
+  /**
+   * All or nothing; serialised with other writers. The work runs once, never again by itself, and
+   * asks nothing but `tx`.
+   * @throws ClickledgerError `unavailable` where the database is away; in the instant of committing
+   * nobody can tell whether it was done, so what is called here may be called twice
+   */
   transaction<T>(work: (tx: Queryable) => Promise<T>): Promise<T>
   close(): Promise<void>
 }

@@ -45,6 +45,7 @@ async function connect(path: string): Promise<Catalogue> {
   mkdirSync(dirname(path), { recursive: true })
   const db = new DatabaseSync(path, { timeout: busyTimeoutMs })
   db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON')
+  db.exec('PRAGMA case_sensitive_like = ON') // as in PostgreSQL
   const statements = new LRUCache<string, Prepared>({ max: statementsMax })
 
   const run = <Row>(sql: string, params: readonly SqlValue[]): Row[] => {
