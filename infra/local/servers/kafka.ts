@@ -3,15 +3,13 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import kafkajs from 'kafkajs'
+import { readSettings } from '#platform/config.ts'
+import { kafkaClient } from '#platform/event-log/kafka-client.ts'
 import { run } from '../run.ts'
-import { dataDirOf, portOf, type StackConfig } from '../state.ts'
+import { dataDirOf, portOf, type StackConfig, settingsOf } from '../state.ts'
 import { javaOptions } from './java.ts'
 import type { ServerPlan } from './plan.ts'
 import { toProperties } from './properties.ts'
-
-const connectTimeoutMs = 1_000
-const requestTimeoutMs = 3_000
 
 export function planKafka(config: StackConfig): ServerPlan {
   const dir = dataDirOf(config, 'kafka')
@@ -33,7 +31,7 @@ export function planKafka(config: StackConfig): ServerPlan {
     stopTimeoutMs: 30_000,
     async prepare() {
       mkdirSync(dir, { recursive: true })
-      writeFileSync(properties, toProperties(settingsOf(config, dir)))
+      writeFileSync(properties, toProperties(brokerSettings(config, dir)))
       writeFileSync(logging.file, logging.text)
       if (existsSync(join(dir, 'log', 'meta.properties'))) return
       const format = ['kafka.tools.StorageTool', 'format', '--ignore-formatted']
@@ -48,14 +46,14 @@ export function planKafka(config: StackConfig): ServerPlan {
         ...[...format, '-t', clusterId(), '-c', properties],
       ])
     },
-    isReady: () => isReady(portOf(config, 'kafka')),
+    isReady: () => isReady(config),
   }
 }
 
 /** 16 bytes in the base64 of URLs. A first character `-` would be read as an option. */
 const clusterId = () => `A${randomBytes(16).toString('base64url').slice(1, 22)}`
 
-function settingsOf(config: StackConfig, dir: string) {
+function brokerSettings(config: StackConfig, dir: string) {
   const at = (name: 'kafka' | 'kafkaController') => `127.0.0.1:${portOf(config, name)}`
   return {
     'process.roles': 'broker,controller',
@@ -116,15 +114,8 @@ function logFile({ kafkaVersion }: StackConfig, dir: string) {
 }
 
 /** Answers and has taken itself into its cluster. */
-async function isReady(port: number): Promise<boolean> {
-  const { Kafka, logLevel } = kafkajs
-  const admin = new Kafka({
-    brokers: [`127.0.0.1:${port}`],
-    logLevel: logLevel.NOTHING,
-    connectionTimeout: connectTimeoutMs,
-    requestTimeout: requestTimeoutMs,
-    retry: { retries: 0 },
-  }).admin()
+async function isReady(config: StackConfig): Promise<boolean> {
+  const admin = kafkaClient(readSettings(settingsOf(config))).admin()
   try {
     await admin.connect()
     return (await admin.describeCluster()).brokers.length === 1
