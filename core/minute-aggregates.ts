@@ -63,9 +63,11 @@ export const sumColumnsSql = sumMetrics
   })
   .join(', ')
 
-/** SQL: one list column for each unique metric: its members among valid clicks; null where none. */
+/** SQL: one list column for each unique metric: its members among valid clicks; none: null, in Spark an empty list. */
 export const memberColumnsSql = uniqueMetrics
-  .map((m) => `list(${m.of}) FILTER (WHERE status = 'valid' AND ${m.of} <> '') AS ${m.members}`)
+  .map(
+    (m) => `array_agg(${m.of}) FILTER (WHERE status = 'valid' AND ${m.of} <> '') AS ${m.members}`,
+  )
   .join(', ')
 
 /** SQL: from rows with event_time, dimensions and status to aggregate rows. Ends before FROM. */

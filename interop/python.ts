@@ -5,6 +5,7 @@ import { createHash } from 'node:crypto'
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { lockDirectory } from '#platform/directory-lock.ts'
 import { until } from '#platform/wait.ts'
@@ -21,9 +22,17 @@ export interface RunOptions {
   readonly timeoutMs?: number
 }
 
+/** A script that answers each line with a line. */
+export interface Conversation {
+  /** One at a time. @throws Error with what it wrote to stderr, where it ended or gave no answer in time */
+  ask(line: string, timeoutMs: number): Promise<string>
+  close(): void
+}
+
 export interface Python {
   /** Runs a script of this folder. @returns its standard output @throws Error with what it wrote to stderr */
   run(script: string, args: readonly string[], options?: RunOptions): Promise<string>
+  start(script: string): Conversation
 }
 
 /**
@@ -48,6 +57,7 @@ export async function openPython(): Promise<Python> {
   const python = join(dir, 'venv', 'bin', 'python')
   return {
     run: (script, args, options) => run(python, ['-u', join(here, script), ...args], options),
+    start: (script) => converse(python, ['-u', join(here, script)]),
   }
 }
 
@@ -94,38 +104,71 @@ function kill(child: ChildProcess): void {
 
 const stderrKept = 4_000
 
-async function run(
+/** Starts a program that does not outlive this process, and keeps the end of what it complains about. */
+function launch(program: string, args: readonly string[]) {
+  const child = spawn(program, args, { detached: true, stdio: 'pipe' })
+  let complaints = ''
+  child.stderr.on('data', (chunk: Buffer) => {
+    complaints = (complaints + chunk.toString()).slice(-stderrKept)
+  })
+  child.stdin.on('error', () => {}) // it ended without reading: its exit code tells
+  const onExit = () => kill(child)
+  process.once('exit', onExit)
+  child.once('close', () => process.off('exit', onExit))
+  const fault = (why: string) =>
+    new Error(`${[program, ...args].join(' ').slice(0, 300)}: ${why}\n${complaints}`)
+  return { child, fault }
+}
+
+/** Kills and rejects what takes too long. */
+async function within<T>(
+  { child, fault }: ReturnType<typeof launch>,
+  timeoutMs: number,
+  work: Promise<T>,
+): Promise<T> {
+  const { promise, reject } = Promise.withResolvers<never>()
+  const timer = setTimeout(() => {
+    kill(child)
+    reject(fault(`no answer within ${timeoutMs} ms`))
+  }, timeoutMs)
+  try {
+    return await Promise.race([work, promise])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+function run(
   program: string,
   args: readonly string[],
   { input, timeoutMs = 120_000 }: RunOptions = {},
 ): Promise<string> {
-  const child = spawn(program, args, { detached: true, stdio: 'pipe' })
+  const launched = launch(program, args)
+  const { child, fault } = launched
   const { promise, resolve, reject } = Promise.withResolvers<string>()
   const output: Buffer[] = []
-  let errors = ''
-  const fail = (why: string) =>
-    reject(new Error(`${[program, ...args].join(' ').slice(0, 300)}: ${why}\n${errors}`))
-  const timer = setTimeout(() => {
-    kill(child)
-    fail(`no end within ${timeoutMs} ms`)
-  }, timeoutMs)
-  const onExit = () => kill(child)
-  process.once('exit', onExit)
   child.stdout.on('data', (chunk: Buffer) => output.push(chunk))
-  child.stderr.on('data', (chunk: Buffer) => {
-    errors = (errors + chunk.toString()).slice(-stderrKept)
-  })
   child.on('error', reject)
   child.on('close', (code, signal) => {
     if (code === 0) resolve(Buffer.concat(output).toString('utf8'))
-    else fail(`ended with ${signal ?? `code ${code}`}`)
+    else reject(fault(`ended with ${signal ?? `code ${code}`}`))
   })
-  child.stdin.on('error', () => {}) // it ended without reading: its exit code tells
   child.stdin.end(input)
-  try {
-    return await promise
-  } finally {
-    clearTimeout(timer)
-    process.off('exit', onExit)
+  return within(launched, timeoutMs, promise)
+}
+
+function converse(program: string, args: readonly string[]): Conversation {
+  const launched = launch(program, args)
+  const { child, fault } = launched
+  child.on('error', () => {}) // it closes too
+  const answers = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
+  return {
+    async ask(line, timeoutMs) {
+      child.stdin.write(`${line}\n`)
+      const answer = await within(launched, timeoutMs, answers.next())
+      if (answer.done) throw fault('it ended')
+      return answer.value
+    },
+    close: () => kill(child),
   }
 }

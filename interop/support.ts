@@ -2,6 +2,8 @@
 import { fileURLToPath } from 'node:url'
 import fc from 'fast-check'
 import { type RawClick, rawFields } from '#schemas/fields.ts'
+import { hourMs, minuteMs } from '#schemas/paths.ts'
+import { randomClicks } from '../tests/support/random-clicks.ts'
 
 export const schemaDir = fileURLToPath(new URL('../schemas/avro', import.meta.url))
 
@@ -40,6 +42,20 @@ export function oddClicks(options: { count: number; seed: number }): RawClick[] 
   return fc
     .sample(click, { numRuns: options.count, seed: options.seed })
     .map((fields, i) => ({ ...fields, event_id: `${fields.event_id}#${i}` }) as unknown as RawClick)
+}
+
+const hours = [0, Date.UTC(2026, 1, 28, 23), Date.UTC(2026, 2, 1, 0), lastTime + 1 - hourMs]
+
+/** Odd clicks, and such that repeat each other, in a few hours: the first and the last that there are, and two neighbours. */
+export function clicksOfSomeHours(seed: number): RawClick[] {
+  const odd = oddClicks({ count: 1_200, seed })
+  const repeating = fc
+    .sample(randomClicks({ spanMs: 10 * minuteMs, ids: 500, max: 100 }), { numRuns: 30, seed })
+    .flat()
+  return [...odd, ...repeating].map((click, i) => ({
+    ...Object.fromEntries(rawFields.map((f) => [f.name, click[f.name]])),
+    event_time: (hours[i % hours.length] ?? 0) + (click.event_time % hourMs),
+  })) as unknown as RawClick[]
 }
 
 /** Lines of JSON -> values. Python writes ASCII, so no line break hides in a text. */

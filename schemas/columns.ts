@@ -9,6 +9,9 @@ const sqlTypes: Record<FieldType, string> = {
   long: 'BIGINT',
 }
 
+/** SQL type of a field. */
+export const sqlTypeOf = (field: Field): string => sqlTypes[field.type]
+
 /** `name TYPE, name TYPE, ..` for a CREATE TABLE. */
 export function columnDefinitions(fields: readonly Field[]): string {
   return fields.map((f) => `${f.name} ${sqlTypes[f.type]}`).join(', ')

@@ -161,7 +161,11 @@ const rankedRepeats = (ruleSet: RuleSet): RankedRepeat[] =>
   )
 
 /** The parts of a compiled rule set in the order of their needs: scopes, copies, then what was found. */
-function partsOf(ruleSet: RuleSet, range: TimeRange, slice: Slice) {
+function partsOf(
+  ruleSet: RuleSet,
+  range: TimeRange,
+  slice: Slice,
+): { tables: Step[]; hits: string[] } {
   const repeats = rankedRepeats(ruleSet)
   const names = repeats.map(({ scope }) => scope)
   return {
@@ -189,6 +193,22 @@ const firstRank = (found: string) =>
   `SELECT raw_partition, raw_offset, min(verdict_rank) AS verdict_rank
 FROM ${found} found GROUP BY raw_partition, raw_offset`
 
+export interface Step {
+  readonly name: string
+  readonly sql: string
+}
+
+/**
+ * The queries that a compiled rule set is made of, in their order: each reads the relation `clicks`
+ * and the steps before it by name. For engines that should compute each of them once and keep it.
+ * @returns the steps; the last one, `verdicts`, yields the rows of `compileRuleSet`
+ */
+export function ruleSetSteps(ruleSet: RuleSet, range: TimeRange): Step[] {
+  const { tables, hits } = partsOf(ruleSet, range, everyKey)
+  const found = [...foundAtOnce(ruleSet, range), ...hits]
+  return [...tables, { name: 'verdicts', sql: firstRank(`(${found.join('\nUNION ALL\n')})`) }]
+}
+
 /**
  * Compiles a rule set to SQL over a relation `clicks` that holds the archive's columns for at
  * least [start - lookBackMs, end).
@@ -197,11 +217,10 @@ FROM ${found} found GROUP BY raw_partition, raw_offset`
  *   the range that is a copy (rank 0) or caught by rule number `rank` (from 1); no row means valid.
  */
 export function compileRuleSet(ruleSet: RuleSet, range: TimeRange): string {
-  const { tables, hits } = partsOf(ruleSet, range, everyKey)
-  const ctes = tables.map(({ name, sql }) => `${name} AS (${sql})`)
-  const found = [...foundAtOnce(ruleSet, range), ...hits]
+  const steps = ruleSetSteps(ruleSet, range)
+  const ctes = steps.map(({ name, sql }) => `${name} AS (${sql})`)
   return `WITH ${ctes.join(',\n')}
-${firstRank(`(${found.join('\nUNION ALL\n')})`)}`
+SELECT * FROM verdicts`
 }
 
 /**

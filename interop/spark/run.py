@@ -1,8 +1,8 @@
-"""Runs SQL over Parquet on Apache Spark, two cores of this machine: a list of tasks in one session.
+"""Runs SQL over Parquet on Apache Spark, two cores of this machine, task by task in one session.
 
-usage: run.py TASKS.json
-
-A task: {"views": {name: {"base": folder of the hive partitions, "files": [path, ..]} or {"sql": text}},
+Reads tasks from stdin, one line of JSON each, and answers each with a line: "done", or what went wrong.
+A task: {"views": {name: {"base": folder of the hive partitions, "files": [path, ..]}
+                         or {"sql": text, "keep": whether to compute it once}},
          "sql": text, "output": path}.
 Its views are made in their order. What the query yields is written to `output` as one line of
 {"types": {column: type}, "seconds": time} and a line for each row; with "format": "parquet", as
@@ -33,6 +33,8 @@ def open_session():
 def make_view(spark, name, view):
     if "sql" in view:
         frame = spark.sql(view["sql"])
+        if view.get("keep"):
+            frame.cache()
     else:
         frame = spark.read.option("basePath", view["base"]).parquet(*view["files"])
     frame.createOrReplaceTempView(name)
@@ -53,18 +55,19 @@ def perform(spark, task):
     head = json.dumps({"types": types, "seconds": time.monotonic() - begun})
     with open(task["output"] + (".json" if is_parquet else ""), "w", encoding="utf-8") as out:
         out.writelines(f"{line}\n" for line in [head, *rows])
+    spark.catalog.clearCache()
 
 
 def main():
-    with open(sys.argv[1], encoding="utf-8") as file:
-        tasks = json.load(file)
     spark = open_session()
     spark.sparkContext.setLogLevel("ERROR")
-    try:
-        for task in tasks:
-            perform(spark, task)
-    finally:
-        spark.stop()
+    for line in sys.stdin:
+        try:
+            perform(spark, json.loads(line))
+            print("done")
+        except Exception as error:  # whatever it is, whoever asked is to know
+            print(json.dumps(str(error)[:2000]))
+    spark.stop()
 
 
 main()
