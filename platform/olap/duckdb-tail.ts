@@ -18,7 +18,6 @@ export interface TailParts {
   readonly log: EventLog
   readonly connection: DuckDBConnection
   readonly scratch: string
-  readonly now: () => number
   readonly retentionMs: number
 }
 
@@ -31,7 +30,7 @@ export interface Tail {
 
 /** Starts ingesting clicks.judged into the speed view. */
 export async function startTail(parts: TailParts): Promise<Tail> {
-  const { log, connection, scratch, now, retentionMs } = parts
+  const { log, connection, scratch, retentionMs } = parts
   const topic = topics.judged.name
   const partitions = (await log.endOffsets(topic)).length
   let applied: number[] = []
@@ -55,12 +54,14 @@ export async function startTail(parts: TailParts): Promise<Tail> {
     const next = new Map<number, number>()
     for (const [partition, reader] of readers.entries()) {
       const some = await reader.read(maxRecords / partitions, 0)
-      if (some.length === 0) continue
+      // A position also moves without records: past the markers that end transactions.
+      if (reader.position === applied[partition]) continue
       records.push(...some)
       next.set(partition, reader.position)
     }
-    if (records.length === 0) return 0
-    await applyJudged(connection, scratch, { records, next, oldest: now() - retentionMs })
+    if (records.length > 0) {
+      await applyJudged(connection, scratch, { records, next, retentionMs })
+    }
     applied = applied.map((offset, partition) => next.get(partition) ?? offset)
     return records.length
   }

@@ -67,8 +67,8 @@ export interface Judged {
   readonly records: readonly LogRecord[]
   /** Next offset of each partition after these records. */
   readonly next: ReadonlyMap<number, number>
-  /** Clicks with an older event time do not enter the speed view. */
-  readonly oldest: number
+  /** Clicks that were older when they were judged do not enter the speed view. */
+  readonly retentionMs: number
 }
 
 /**
@@ -88,14 +88,14 @@ export function addToSpeedViewSql(clicks: string, groups: readonly string[] = []
 export async function applyJudged(
   connection: DuckDBConnection,
   scratch: string,
-  { records, next, oldest }: Judged,
+  { records, next, retentionMs }: Judged,
 ): Promise<void> {
   const file = join(scratch, 'judged.jsonl')
   await writeFile(file, Buffer.concat(records.flatMap(({ value }) => [value, newline])))
   const offsets = [...next].map(([partition, offset]) => `(${partition}, ${offset})`).join(', ')
   await inTransaction(connection, async () => {
     const clicks = `(SELECT * REPLACE (${knownDimensions}) FROM read_json('${file}', format = 'newline_delimited',
-      columns = ${jsonColumns(judgedFields)}) WHERE event_time >= ${oldest})`
+      columns = ${jsonColumns(judgedFields)}) WHERE judged_time - event_time <= ${retentionMs})`
     await connection.run(addToSpeedViewSql(clicks))
     await connection.run(`INSERT OR REPLACE INTO applied_offsets VALUES ${offsets}`)
   })

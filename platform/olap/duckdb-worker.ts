@@ -7,6 +7,7 @@ import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
 import type { ReportQuery, ReportRow } from '#core/report-query.ts'
 import { isDimension } from '#schemas/dimensions.ts'
 import { ClickledgerError } from '#schemas/errors.ts'
+import { topics } from '#schemas/topics.ts'
 import { attachClock } from '../clock.ts'
 import { lockDirectory } from '../directory-lock.ts'
 import { dataPaths, openEventLog, openObjectStore } from '../stack.ts'
@@ -51,7 +52,6 @@ const tail = await startTail({
   log,
   connection: writing,
   scratch,
-  now: clock.now,
   retentionMs: settings.CLICKLEDGER_SPEED_RETENTION,
 })
 tail.done.catch((error) => {
@@ -121,6 +121,11 @@ function inTurn<T>(work: () => Promise<T>): Promise<T> {
 
 const store: OlapStore = {
   realtime: async () => ({ applied: tail.applied }),
+  async health() {
+    const ends = await log.endOffsets(topics.judged.name)
+    const lagRecords = ends.reduce((sum, end, p) => sum + end - (tail.applied[p] ?? 0), 0)
+    return { problems: [], lagRecords: Math.max(0, lagRecords), unavailableSegments: 0 }
+  },
   replaceHours: (hours: readonly HourLoad[]) =>
     inTurn(async () => {
       // A store of this load's own: with it goes what it holds on the local disk.

@@ -7,9 +7,9 @@ import { testOlapContract } from './contract.ts'
 import { openDuckDbStore } from './duckdb.ts'
 
 testOlapContract(test, 'duckdb', {
-  open: async (t, now) => {
+  open: async (t) => {
     const settings = readSettings({ CLICKLEDGER_DATA_DIR: scratchDir(t) })
-    const clock = createClock(now - Date.now())
+    const clock = createClock()
     const log = await openEventLog(settings, clock.now)
     const objects = await openObjectStore(settings)
     const onFailure = (error: Error) => t.fail(error.message)

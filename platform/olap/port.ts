@@ -15,6 +15,16 @@ export interface RealtimeStatus {
   readonly applied: readonly number[]
 }
 
+/** What an operator should know beside the answers. */
+export interface OlapHealth {
+  /** What is wrong, in words; empty while all is well. */
+  readonly problems: readonly string[]
+  /** Judged clicks (and transaction markers) that queries do not see yet. */
+  readonly lagRecords: number
+  /** Published parts of a view that cannot be read; queries that need them are refused. */
+  readonly unavailableSegments: number
+}
+
 /** Sums of one hour of a view, for diffs and checks. */
 export interface HourTotals {
   readonly hour: number
@@ -26,14 +36,19 @@ export interface HourTotals {
 
 export interface OlapStore {
   realtime(): Promise<RealtimeStatus>
+  health(): Promise<OlapHealth>
   /** Replaces hours of the batch view, each atomically. Repeating it changes nothing. */
   replaceHours(loads: readonly HourLoad[]): Promise<void>
   /** Hours of these loads that queries see already. */
   loadedHours(loads: readonly HourLoad[]): Promise<readonly number[]>
   /** Totals of hours in [start, end) of one view; hours without rows are absent. */
   hourTotals(view: 'batch' | 'speed', start: number, end: number): Promise<HourTotals[]>
+  /** @throws ClickledgerError `unavailable` rather than an answer that misses what is published */
   query(query: ReportQuery): Promise<ReportRow[]>
-  /** Removes clicks of the speed view before `time`, which the boundary must have passed. */
+  /**
+   * Removes clicks of the speed view before `time`, which the boundary must have passed. Answers
+   * lose them soon after.
+   */
   dropSpeedBefore(time: number): Promise<void>
   close(): Promise<void>
 }

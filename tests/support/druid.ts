@@ -5,7 +5,7 @@ import type { Settings } from '#platform/config.ts'
 import { openKafkaEventLog } from '#platform/event-log/kafka.ts'
 import { openS3Store } from '#platform/object-store/s3.ts'
 import { openDruidStore } from '#platform/olap/druid.ts'
-import { createDruidClient } from '#platform/olap/druid-http.ts'
+import { createDruidClient, DruidError } from '#platform/olap/druid-http.ts'
 import { druidNames } from '#platform/olap/druid-specs.ts'
 import { topics } from '#schemas/topics.ts'
 
@@ -27,17 +27,17 @@ export async function openDruid(t: ExecutionContext, settings: Settings) {
 export async function dropDruid(settings: Settings): Promise<void> {
   const client = createDruidClient(settings)
   const { batch, speed } = druidNames(settings)
+  const post = async (path: string, body = {}) => {
+    await client.askAgain({ path, body }).catch((error: unknown) => {
+      if (!(error instanceof DruidError) || error.status !== 404) throw error // nothing to end
+    })
+  }
+  const interval = '1990-01-01T00:00:00.000Z/2100-01-01T00:00:00.000Z'
   try {
-    await client.askAgain({ path: `/druid/indexer/v1/supervisor/${speed}/terminate`, body: {} })
+    await post(`/druid/indexer/v1/supervisor/${speed}/terminate`)
     for (const dataSource of [batch, speed]) {
-      await client.askAgain({
-        path: `/druid/indexer/v1/datasources/${dataSource}/shutdownAllTasks`,
-        body: {},
-      })
-      await client.askAgain({
-        path: `/druid/coordinator/v1/datasources/${dataSource}/markUnused`,
-        body: { interval: '1990-01-01T00:00:00.000Z/2100-01-01T00:00:00.000Z' },
-      })
+      await post(`/druid/indexer/v1/datasources/${dataSource}/shutdownAllTasks`)
+      await post(`/druid/coordinator/v1/datasources/${dataSource}/markUnused`, { interval })
     }
   } finally {
     await client.close()

@@ -1,0 +1,39 @@
+// The brokers behind the router. Each has a picture of its own of what is served where, and the
+// router may hand a query to any: what is proven must be proven for all of them.
+import type { DruidClient } from './druid-http.ts'
+
+const listAgeMs = 5_000
+const probeTimeoutMs = 1_000
+
+/**
+ * Addresses of all brokers that answer. A single broker is asked through the router, '' here, so a
+ * small installation needs no way to it; so are several where none can be reached.
+ */
+export function createBrokerList(client: DruidClient): () => Promise<readonly string[]> {
+  let last: { at: number; brokers: readonly string[] } | undefined
+
+  const list = async (): Promise<readonly string[]> => {
+    const rows = await client.sql(
+      "SELECT host, plaintext_port, tls_port FROM sys.servers WHERE server_type = 'broker'",
+    )
+    if (rows.length < 2) return ['']
+    const all = rows.map(([host, plain, tls]) =>
+      Number(tls) > 0 ? `https://${host}:${tls}` : `http://${host}:${plain}`,
+    )
+    // One that died stays on the list for a while; it answers no queries either.
+    const answers = await Promise.allSettled(
+      all.map((server) =>
+        client.ask({ server, path: '/status/health', timeoutMs: probeTimeoutMs }),
+      ),
+    )
+    const alive = all.filter((_, i) => answers[i]?.status === 'fulfilled')
+    return alive.length > 0 ? alive : ['']
+  }
+
+  return async () => {
+    if (last && performance.now() - last.at < listAgeMs) return last.brokers
+    const brokers = await list()
+    last = { at: performance.now(), brokers }
+    return brokers
+  }
+}

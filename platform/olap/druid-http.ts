@@ -1,0 +1,150 @@
+// The way to Druid: JSON over HTTP with time limits. A refusal keeps Druid's own words; callers
+// decide what it means. The body of a request is never part of an error: it can hold secrets.
+import { setTimeout as delay } from 'node:timers/promises'
+import { Agent } from 'undici'
+import { ClickledgerError } from '#schemas/errors.ts'
+import type { Settings } from '../config.ts'
+import { backoffMs } from '../wait.ts'
+
+/** Requests under way to one server, at most. */
+const connectionsMax = 16
+const attemptsMax = 6
+const messageCharsMax = 2_000
+
+/** Druid's refusal, or (status 0) no answer at all. */
+export class DruidError extends Error {
+  readonly status: number
+  constructor(status: number, message: string, cause?: unknown) {
+    super(message, { cause })
+    this.name = 'DruidError'
+    this.status = status
+  }
+}
+
+export interface DruidRequest {
+  readonly path: string
+  readonly body?: unknown
+  readonly timeoutMs?: number
+  /** Another server than the router: a task, a broker. */
+  readonly server?: string
+}
+
+export type SqlValue = string | number | null
+
+export interface DruidClient {
+  /** @returns the parsed answer; text where it is not JSON @throws DruidError */
+  ask(request: DruidRequest): Promise<unknown>
+  /** The same for requests that may run twice: asked again, a few times, while nobody answers. */
+  askAgain(request: DruidRequest): Promise<unknown>
+  /** Rows as arrays. @param parameters - values of `?`, all strings */
+  sql(query: string, options?: SqlOptions): Promise<SqlValue[][]>
+  close(): Promise<void>
+}
+
+export interface SqlOptions {
+  readonly parameters?: readonly string[]
+  readonly timeoutMs?: number
+  readonly server?: string
+}
+
+const isGone = (error: unknown): boolean =>
+  error instanceof DruidError && (error.status === 0 || error.status >= 500)
+
+/** Druid's words out of any of its shapes of errors. */
+function messageOf(status: number, answer: unknown): string {
+  const { errorMessage, error } = (
+    typeof answer === 'object' && answer !== null ? answer : {}
+  ) as Record<string, unknown>
+  const text = errorMessage ?? error ?? answer
+  const said = typeof text === 'string' && text !== '' ? text : JSON.stringify(text)
+  return `${status}: ${said.slice(0, messageCharsMax)}`
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return text
+  }
+}
+
+export function createDruidClient(settings: Settings): DruidClient {
+  const agent = new Agent({ connections: connectionsMax, connect: { timeout: 2_000 } })
+  const { CLICKLEDGER_DRUID_USERNAME: user, CLICKLEDGER_DRUID_PASSWORD: password } = settings
+  const base = settings.CLICKLEDGER_DRUID_URL.replace(/\/+$/, '')
+  const headers = {
+    'content-type': 'application/json',
+    ...(user
+      ? { authorization: `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}` }
+      : {}),
+  }
+
+  const ask = async ({ path, body, server, timeoutMs = 10_000 }: DruidRequest) => {
+    const url = new URL(`${server ?? base}${path}`)
+    let status = 0
+    let text = ''
+    try {
+      const response = await agent.request({
+        origin: url.origin,
+        path: `${url.pathname}${url.search}`,
+        method: body === undefined ? 'GET' : 'POST',
+        headers,
+        body: body === undefined ? null : JSON.stringify(body),
+        signal: AbortSignal.timeout(timeoutMs),
+      })
+      status = response.statusCode
+      text = await response.body.text()
+    } catch (cause) {
+      const { code, message } = cause as Error & { code?: string }
+      throw new DruidError(0, `no answer from ${url.origin}: ${code ?? message}`, cause)
+    }
+    if (status >= 200 && status < 300) return parsed(text)
+    throw new DruidError(status, messageOf(status, parsed(text)))
+  }
+
+  return {
+    ask,
+    async askAgain(request) {
+      for (let attempt = 1; ; attempt++) {
+        try {
+          return await ask(request)
+        } catch (error) {
+          if (!isGone(error) || attempt === attemptsMax) throw error
+          await delay(backoffMs(attempt))
+        }
+      }
+    },
+    async sql(query, { parameters = [], timeoutMs = 10_000, server } = {}) {
+      const rows = await ask({
+        path: '/druid/v2/sql',
+        body: {
+          query,
+          parameters: parameters.map((value) => ({ type: 'VARCHAR', value })),
+          resultFormat: 'array',
+          // A topN that is only nearly right is not what anybody is billed by.
+          context: { timeout: timeoutMs, sqlTimeZone: 'UTC', useApproximateTopN: false },
+        },
+        // Druid stops the query itself; this is for a Druid that hangs.
+        timeoutMs: timeoutMs + 2_000,
+        ...(server ? { server } : {}),
+      })
+      // An answer that broke off in the middle still came with status 200.
+      if (!Array.isArray(rows)) throw new DruidError(502, 'the answer of Druid broke off')
+      return rows as SqlValue[][]
+    },
+    close: () => agent.close(),
+  }
+}
+
+/** What a failure means to somebody who asked for numbers. */
+export function storeError(error: unknown): ClickledgerError {
+  if (error instanceof ClickledgerError) return error
+  const { message } = error as Error
+  if (error instanceof DruidError && error.status === 504) {
+    return new ClickledgerError('query-timeout', undefined, error)
+  }
+  if (/resource limit exceeded|not enough (merge|aggregation|dictionary)/i.test(message)) {
+    return new ClickledgerError('query-too-large', `Druid refused: ${message}`, error)
+  }
+  return new ClickledgerError('unavailable', `Druid does not answer: ${message}`, error)
+}

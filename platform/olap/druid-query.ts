@@ -1,0 +1,106 @@
+// A ReportQuery as Druid SQL: one native query over both views, split at the boundary by `layer`.
+// Uniques are merged sketches. Values travel as parameters; instants are literals made of numbers.
+import { splitAtBoundary } from '#core/boundary.ts'
+import type { Filter, Granularity, ReportQuery, ReportRow } from '#core/report-query.ts'
+import { metricByName } from '#schemas/metrics.ts'
+import type { SqlValue } from './druid-http.ts'
+import type { DruidNames } from './druid-specs.ts'
+
+export interface DruidSql {
+  readonly sql: string
+  readonly parameters: readonly string[]
+}
+
+const periods: Record<Exclude<Granularity, 'all'>, string> = {
+  minute: 'PT1M',
+  hour: 'PT1H',
+  day: 'P1D',
+  week: 'P1W', // ISO weeks: they begin on Monday
+  month: 'P1M',
+}
+
+/** `TIMESTAMP '2026-11-22 05:00:00.000'` of an instant (ms). */
+export const timestampSql = (time: number): string =>
+  `TIMESTAMP '${new Date(time).toISOString().slice(0, 23).replace('T', ' ')}'`
+
+const textSql = (text: string) => `'${text.replaceAll("'", "''")}'`
+
+/** A segment from before a dimension was added has null where the others have ''. */
+const dimensionSql = (name: string) => `COALESCE("${name}", '')`
+
+/** `_`, `%` and the escape itself mean themselves. */
+const likePrefix = (text: string) => `${text.replaceAll(/[!%_]/g, '!$&')}%`
+
+/** Filters name the column itself, so that Druid uses its index. */
+function filterSql({ dimension, kind, values }: Filter): DruidSql {
+  const column = `"${dimension}"`
+  const marks = values.map(() => '?').join(', ')
+  if (kind === 'prefix') {
+    if (values.includes('')) return { sql: 'TRUE', parameters: [] }
+    const any = values.map(() => `${column} LIKE ? ESCAPE '!'`).join(' OR ')
+    return { sql: any ? `(${any})` : 'FALSE', parameters: values.map(likePrefix) }
+  }
+  if (values.length === 0) return { sql: kind === 'in' ? 'FALSE' : 'TRUE', parameters: [] }
+  const orNull = `${column} IS NULL`
+  const sql =
+    kind === 'in'
+      ? `${column} IN (${marks})${values.includes('') ? ` OR ${orNull}` : ''}`
+      : `${column} NOT IN (${marks})${values.includes('') ? '' : ` OR ${orNull}`}`
+  return { sql: `(${sql})`, parameters: values }
+}
+
+/** FROM and WHERE without the filters. Only an outer range of time prunes segments. */
+function sourceSql(query: ReportQuery, names: DruidNames): string {
+  const { start, end, boundary } = query
+  const { batch, speed } = splitAtBoundary(query, boundary)
+  const within = `__time >= ${timestampSql(start)} AND __time < ${timestampSql(end)}`
+  if (!(batch && speed)) {
+    const view = batch ? 'batch' : 'speed'
+    return `"${names[view]}" WHERE ${within} AND layer = '${view}'`
+  }
+  const at = timestampSql(boundary)
+  return `TABLE(APPEND(${textSql(names.batch)}, ${textSql(names.speed)})) WHERE ${within}
+    AND ((layer = 'batch' AND __time < ${at}) OR (layer = 'speed' AND __time >= ${at}))`
+}
+
+/** Compiles a query. Rows are: the bucket (not for `all`), the dimensions, the metrics. */
+export function compileDruidQuery(query: ReportQuery, names: DruidNames): DruidSql {
+  const { granularity, timeZone, dimensions, metrics, orderBy, limit, offset } = query
+  const filters = query.filters.map(filterSql)
+  const bucket =
+    granularity === 'all'
+      ? []
+      : [`TIME_FLOOR(__time, '${periods[granularity]}', NULL, ${textSql(timeZone)})`]
+  const keys = [...bucket, ...dimensions.map(dimensionSql)]
+  const columns = metrics.map((name) =>
+    metricByName(name).kind === 'sum'
+      ? `SUM("${name}") AS "${name}"`
+      : `APPROX_COUNT_DISTINCT_DS_HLL("${name}") AS "${name}"`,
+  )
+  const positions = keys.map((_, i) => i + 1).join(', ')
+  const order = [...(orderBy ? [`"${orderBy}" DESC`] : []), ...(positions ? [positions] : [])]
+  return {
+    parameters: filters.flatMap(({ parameters }) => parameters),
+    sql: [
+      `SELECT ${[...keys, ...columns].join(', ')}`,
+      `FROM ${sourceSql(query, names)}`,
+      ...filters.map(({ sql }) => `AND ${sql}`),
+      // Without keys there is one group, rows or not: it is left out where there are none.
+      positions ? `GROUP BY ${positions}` : 'GROUP BY () HAVING COUNT(*) > 0',
+      ...(order.length > 0 ? [`ORDER BY ${order.join(', ')}`] : []),
+      `LIMIT ${limit} OFFSET ${offset}`,
+    ].join('\n'),
+  }
+}
+
+/** A row of the answer to a compiled query. */
+export function toReportRow(query: ReportQuery, row: readonly SqlValue[]): ReportRow {
+  const { granularity, dimensions, metrics } = query
+  const keys = granularity === 'all' ? 0 : 1
+  const numbers = row.slice(keys + dimensions.length)
+  return {
+    time: keys === 0 ? query.start : Date.parse(String(row[0])),
+    dimensions: Object.fromEntries(dimensions.map((name, i) => [name, String(row[keys + i])])),
+    metrics: Object.fromEntries(metrics.map((name, i) => [name, Number(numbers[i] ?? 0)])),
+  }
+}

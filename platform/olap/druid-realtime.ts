@@ -1,0 +1,240 @@
+// How far the speed view is. Never by what the supervisor believes, which is seconds old and
+// outlives its tasks: the tasks say what they hold, and the brokers must know those very segments.
+import type { LogReader } from '../event-log/port.ts'
+import type { DruidClient } from './druid-http.ts'
+import type { DruidNames } from './druid-specs.ts'
+
+const chatTimeoutMs = 2_000
+/** How long a reader may wait for what lies between the applied offset and the end. */
+const peekWaitMs = 500
+
+interface TaskReport {
+  readonly id: string
+  readonly startingOffsets: Readonly<Record<string, number>>
+  readonly currentOffsets?: Readonly<Record<string, number>>
+}
+
+export interface SupervisorStatus {
+  readonly detailedState: string
+  readonly healthy: boolean
+  readonly suspended: boolean
+  readonly activeTasks: readonly TaskReport[]
+  readonly publishingTasks: readonly TaskReport[]
+  readonly recentErrors: readonly { readonly message?: string }[]
+}
+
+/** A task's part of the chain from what is published to what is applied. */
+export interface TaskState {
+  readonly start: Readonly<Record<string, number>>
+  /** What it holds and brokers show; undefined: nothing of it can be seen. */
+  readonly visible: Readonly<Record<string, number>> | undefined
+  /** It has ended well: all of it is published. */
+  readonly done: boolean
+}
+
+/**
+ * The offset of one partition below which everything is published or shown by a live task. Replicas
+ * start at the same offset and a broker may ask any of them, so the slowest counts.
+ * @returns undefined where no task reads the partition
+ */
+export function appliedOf(partition: number, tasks: readonly TaskState[]): number | undefined {
+  const mine = tasks.filter(({ start }) => start[partition] !== undefined)
+  const groups = [...Map.groupBy(mine, ({ start }) => Number(start[partition]))]
+  groups.sort(([a], [b]) => a - b)
+  let applied: number | undefined
+  for (const [start, replicas] of groups) {
+    if (applied === undefined) applied = start
+    // A gap: the task before has not read up to where this one began.
+    if (start > applied) return applied
+    const visible = replicas.flatMap((task) =>
+      task.visible ? [task.visible[partition] ?? start] : [],
+    )
+    if (visible.length > 0) applied = Math.max(applied, Math.min(...visible))
+    else if (!replicas.some(({ done }) => done)) return applied
+    else {
+      // Published: the next one begins where this one ended.
+      const next = groups.find(([other]) => other > start)?.[0]
+      if (next === undefined) return applied
+      applied = next
+    }
+  }
+  return applied
+}
+
+/** One segment of one server, as both sides name it. */
+const segmentKey = (interval: string, version: string, partition: number, server: string) =>
+  `${interval} ${version} ${partition} ${server}`
+
+interface Announced {
+  readonly action: string
+  readonly dataSource: string
+  readonly interval: string
+  readonly version: string
+  readonly shardSpec: { readonly partitionNum: number }
+}
+interface Candidate {
+  readonly interval: string
+  readonly version: string
+  readonly partitionNumber: number
+  readonly locations: readonly { readonly host: string; readonly hostAndTlsPort: string | null }[]
+}
+
+export interface RealtimeParts {
+  readonly client: DruidClient
+  readonly names: DruidNames
+  readonly partitions: number
+  /** Addresses of all brokers; an empty text is the router. */
+  brokers(): Promise<readonly string[]>
+  endOffsets(): Promise<readonly number[]>
+  reader(partition: number, from: number): Promise<LogReader>
+}
+
+export function createRealtime(parts: RealtimeParts) {
+  const { client, names, partitions } = parts
+  const locations = new Map<string, string>()
+  /** Largest offset below which everything was once seen to be published. */
+  const published = new Array<number>(partitions).fill(0)
+  let last: SupervisorStatus | undefined
+
+  const status = async (): Promise<SupervisorStatus> => {
+    const path = `/druid/indexer/v1/supervisor/${names.speed}/status`
+    try {
+      const { payload } = (await client.ask({ path })) as { payload: SupervisorStatus }
+      last = payload
+    } catch (error) {
+      // The tasks go on without the overlord; what they say is still asked of themselves.
+      if (!last) throw error
+    }
+    return last
+  }
+
+  const ended = async (id: string): Promise<boolean> => {
+    const path = `/druid/indexer/v1/task/${encodeURIComponent(id)}/status`
+    const answer = await client.ask({ path }).catch(() => undefined)
+    return (answer as { status?: { status?: string } } | undefined)?.status?.status === 'SUCCESS'
+  }
+
+  const locate = async (id: string): Promise<string> => {
+    const known = locations.get(id)
+    if (known) return known
+    const path = `/druid/indexer/v1/task/${encodeURIComponent(id)}/status`
+    const { status: task } = (await client.ask({ path })) as {
+      status: { location: { host: string | null; port: number; tlsPort: number } }
+    }
+    const { host, port, tlsPort } = task.location
+    if (!host) throw new Error(`task ${id} has no place yet`)
+    const server = tlsPort > 0 ? `https://${host}:${tlsPort}` : `http://${host}:${port}`
+    locations.set(id, server)
+    return server
+  }
+
+  /** Segments of the speed view that a server says it serves. */
+  const announced = async (server: string): Promise<readonly Announced[]> => {
+    const path = '/druid-internal/v1/segments?counter=-1&hash=-1&timeout=1000'
+    const answer = await client.ask({ server, path, timeoutMs: chatTimeoutMs })
+    const { requests } = answer as { requests: readonly Announced[] | null }
+    return (requests ?? []).filter((r) => r.action === 'load' && r.dataSource === names.speed)
+  }
+
+  /** Whether a broker asks this server for each of these segments. */
+  const shown = async (broker: string, server: string, segments: readonly Announced[]) => {
+    if (segments.length === 0) return true
+    const intervals = [...new Set(segments.map(({ interval }) => interval))].join(',')
+    const path = `/druid/v2/datasources/${names.speed}/candidates?intervals=${encodeURIComponent(intervals)}`
+    const answer = await client.ask({
+      ...{ path, timeoutMs: chatTimeoutMs },
+      ...(broker ? { server: broker } : {}),
+    })
+    const known = new Set(
+      (answer as readonly Candidate[]).flatMap(
+        ({ interval, version, partitionNumber, locations: at }) =>
+          at.map(({ host, hostAndTlsPort }) =>
+            segmentKey(interval, version, partitionNumber, hostAndTlsPort ?? host),
+          ),
+      ),
+    )
+    const { host } = new URL(server)
+    return segments.every(({ interval, version, shardSpec }) =>
+      known.has(segmentKey(interval, version, shardSpec.partitionNum, host)),
+    )
+  }
+
+  const stateOf = async ({ id, startingOffsets: start }: TaskReport): Promise<TaskState> => {
+    try {
+      const server = await locate(id)
+      // In this order: the segments include those of every row below the offsets.
+      const chat = `/druid/worker/v1/chat/${encodeURIComponent(id)}/offsets/current`
+      const offsets = await client.ask({ server, path: chat, timeoutMs: chatTimeoutMs })
+      const segments = await announced(server)
+      const brokers = await parts.brokers()
+      const known = await Promise.all(brokers.map((broker) => shown(broker, server, segments)))
+      const visible = known.every(Boolean) ? (offsets as Record<string, number>) : undefined
+      return { start, visible, done: false }
+    } catch {
+      return { start, visible: undefined, done: await ended(id) }
+    }
+  }
+
+  const peeks = createPeeks(parts.reader)
+
+  return {
+    status,
+    async applied(): Promise<number[]> {
+      const { activeTasks, publishingTasks } = await status()
+      const reports = [...publishingTasks, ...activeTasks]
+      const known = new Set(reports.map(({ id }) => id))
+      for (const id of locations.keys()) if (!known.has(id)) locations.delete(id)
+      const tasks = await Promise.all(reports.map(stateOf))
+      const applied = published.map((before, partition) => {
+        const starts = tasks.map(({ start }) => start[partition] ?? Number.POSITIVE_INFINITY)
+        const first = Math.min(...starts)
+        if (Number.isFinite(first)) published[partition] = Math.max(before, first)
+        return appliedOf(partition, tasks) ?? before
+      })
+      const ends = await parts.endOffsets()
+      return applied.map((offset, partition) => peeks.past(partition, offset, ends[partition] ?? 0))
+    },
+    close: peeks.close,
+  }
+}
+
+/**
+ * A transaction leaves a marker behind its records, which is an offset but nothing to apply. Where
+ * the speed view stands still short of the end, one look into the log tells markers from records.
+ */
+function createPeeks(open: RealtimeParts['reader']) {
+  const last: { applied: number; end: number; past: number }[] = []
+  const running = new Map<number, Promise<void>>()
+
+  const look = async (partition: number, applied: number, end: number): Promise<void> => {
+    const reader = await open(partition, applied)
+    try {
+      const [record] = await reader.read(1, peekWaitMs)
+      const past = record ? record.offset : reader.position
+      last[partition] = { applied, end, past: Math.max(applied, Math.min(past, end)) }
+    } finally {
+      await reader.close()
+    }
+  }
+
+  return {
+    /** The offset past the markers, as far as known; looks if nobody has looked there yet. */
+    past(partition: number, applied: number, end: number): number {
+      if (applied >= end) return applied
+      const known = last[partition]
+      if (known?.applied === applied && known.end === end) return known.past
+      // One that moves on needs no look: only who stands still is looked at, in the background.
+      if (known?.applied === applied && !running.has(partition)) {
+        const looking = look(partition, applied, end)
+          .catch(() => {}) // the log is away: looked at again with the next question
+          .finally(() => running.delete(partition))
+        running.set(partition, looking)
+      }
+      if (known?.applied !== applied) last[partition] = { applied, end: -1, past: applied }
+      return known?.applied === applied ? known.past : applied
+    },
+    async close(): Promise<void> {
+      await Promise.all(running.values())
+    },
+  }
+}

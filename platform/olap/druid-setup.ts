@@ -1,0 +1,120 @@
+// Opens Druid: is it there, does it let us in, and are the datasources and the supervisor as the
+// schemas want them? What is right already is left alone: a new supervisor spec restarts the tasks.
+import { ClickledgerError } from '#schemas/errors.ts'
+import type { Settings } from '../config.ts'
+import { until } from '../wait.ts'
+import { type DruidClient, DruidError } from './druid-http.ts'
+import { timestampSql } from './druid-query.ts'
+import {
+  anchorLayer,
+  anchorTask,
+  anchorTime,
+  type DruidNames,
+  isWithin,
+  supervisorSpec,
+  type View,
+} from './druid-specs.ts'
+import type { Tasks } from './druid-tasks.ts'
+
+const views: readonly View[] = ['batch', 'speed']
+/** An anchor is loaded within seconds; the first task of a cold Druid takes longer. */
+const anchorTimeoutMs = 300_000
+
+export interface SetupParts {
+  readonly client: DruidClient
+  readonly names: DruidNames
+  readonly tasks: Tasks
+  readonly settings: Settings
+}
+
+/** What stands in the way, in one message with the setting and the fix. */
+function openFailure(error: unknown, settings: Settings): ClickledgerError {
+  if (error instanceof ClickledgerError) return error
+  const url = settings.CLICKLEDGER_DRUID_URL
+  const { message } = error as Error
+  const status = error instanceof DruidError ? error.status : 0
+  const refused = (text: string) => new ClickledgerError('invalid-settings', text, error)
+  if (status === 401 || status === 403) {
+    return refused(
+      `Druid at ${url} refuses the user (${message}): check CLICKLEDGER_DRUID_USERNAME and CLICKLEDGER_DRUID_PASSWORD.`,
+    )
+  }
+  if (status === 404) {
+    return refused(
+      `CLICKLEDGER_DRUID_URL: ${url} is no Druid router with a management proxy (${message}). Give the router's URL and set druid.router.managementProxy.enabled=true there.`,
+    )
+  }
+  return new ClickledgerError(
+    'unavailable',
+    `CLICKLEDGER_DRUID_URL: Druid does not answer at ${url} (${message}). Start it, or correct the URL of its router.`,
+    error,
+  )
+}
+
+/** What the datasource's anchor says; undefined where there is none. */
+async function shownAnchor(client: DruidClient, dataSource: string): Promise<string | undefined> {
+  try {
+    const rows = await client.sql(
+      `SELECT layer FROM "${dataSource}" WHERE __time = ${timestampSql(anchorTime)} GROUP BY 1`,
+    )
+    return rows.length === 1 ? String(rows[0]?.[0]) : undefined
+  } catch (error) {
+    // A datasource that Druid has never seen is no table.
+    if (error instanceof DruidError && error.status === 400) return undefined
+    throw error
+  }
+}
+
+async function ensureAnchor({ client, names, tasks }: SetupParts, view: View): Promise<void> {
+  const dataSource = names[view]
+  const wanted = anchorLayer(view)
+  const isThere = async () => (await shownAnchor(client, dataSource)) === wanted
+  if (await isThere()) return
+  await tasks.run({
+    name: `${wanted}_${dataSource}`,
+    spec: (id) => anchorTask(id, view, dataSource),
+    // Done but not shown yet, unless somebody dropped it since.
+    inForce: async () =>
+      until(isThere, { timeoutMs: 30_000, everyMs: 250, what: 'the anchor is shown' }).then(
+        () => true,
+        () => false,
+      ),
+  })
+  await until(isThere, {
+    ...{ timeoutMs: anchorTimeoutMs, everyMs: 100 },
+    what: `Druid shows the datasource ${dataSource}`,
+  })
+}
+
+async function ensureSupervisor({ client, names, settings }: SetupParts): Promise<void> {
+  const wanted = supervisorSpec(settings)
+  const path = `/druid/indexer/v1/supervisor/${names.speed}`
+  const actual = await client.askAgain({ path }).catch((error: unknown) => {
+    if (error instanceof DruidError && error.status === 404) return undefined
+    throw error
+  })
+  if (isWithin(wanted, actual)) return
+  await client
+    .askAgain({ path: '/druid/indexer/v1/supervisor', body: wanted })
+    .catch((error: unknown) => {
+      if (!(error instanceof DruidError) || error.status === 0 || error.status >= 500) throw error
+      throw new ClickledgerError(
+        'invalid-settings',
+        `Druid rejects the supervisor of ${names.speed} (${error.message}). It needs the extensions druid-kafka-indexing-service and druid-datasketches in druid.extensions.loadList, and brokers that it reaches: CLICKLEDGER_DRUID_KAFKA_BROKERS.`,
+        error,
+      )
+    })
+}
+
+/** Makes the datasources and the supervisor. @throws ClickledgerError that names the setting */
+export async function setUpDruid(parts: SetupParts): Promise<void> {
+  const { client, settings } = parts
+  try {
+    await client.askAgain({ path: '/status/health', timeoutMs: 2_000 })
+    await client.askAgain({ path: '/druid/indexer/v1/supervisor' })
+    await Promise.all(views.map((view) => ensureAnchor(parts, view)))
+    await ensureSupervisor(parts)
+  } catch (error) {
+    throw openFailure(error, settings)
+  }
+}

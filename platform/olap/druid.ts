@@ -1,0 +1,160 @@
+// The OLAP store on Apache Druid: the speed view is fed by Druid's own Kafka supervisor, the batch
+// view by tasks that replace hours, and a query is one native query over both. Several processes can
+// open it at once: everything that must hold is in Druid, nothing in here.
+import { join } from 'node:path'
+import { splitAtBoundary } from '#core/boundary.ts'
+import type { ReportQuery, ReportRow } from '#core/report-query.ts'
+import { sumMetrics } from '#schemas/metrics.ts'
+import { topics } from '#schemas/topics.ts'
+import type { Settings } from '../config.ts'
+import type { EventLog } from '../event-log/port.ts'
+import type { ObjectStore } from '../object-store/port.ts'
+import { createBrokerList } from './druid-brokers.ts'
+import { createDruidClient, type DruidClient, storeError } from './druid-http.ts'
+import { createLoads } from './druid-loads.ts'
+import { compileDruidQuery, timestampSql, toReportRow } from './druid-query.ts'
+import { createRealtime, type SupervisorStatus } from './druid-realtime.ts'
+import { dropSpeedHours } from './druid-retention.ts'
+import { type SegmentWatch, watchSegments } from './druid-segments.ts'
+import { setUpDruid } from './druid-setup.ts'
+import { type DruidNames, druidNames, type View } from './druid-specs.ts'
+import { createTasks } from './druid-tasks.ts'
+import type { HourTotals, OlapHealth, OlapStore } from './port.ts'
+
+export interface DruidStoreOptions {
+  readonly settings: Settings
+  readonly log: EventLog
+  readonly objects: ObjectStore
+}
+
+/**
+ * Opens the store: makes its two datasources and the supervisor where they are missing or differ.
+ * @throws ClickledgerError `invalid-settings` or `unavailable`, naming the setting and the fix
+ */
+export async function openDruidStore({
+  settings,
+  log,
+  objects,
+}: DruidStoreOptions): Promise<OlapStore> {
+  const client = createDruidClient(settings)
+  const names = druidNames(settings)
+  const tasks = createTasks(client)
+  try {
+    await setUpDruid({ client, names, tasks, settings })
+    const topic = topics.judged.name
+    const brokers = createBrokerList(client)
+    const segments = watchSegments(client, names, brokers)
+    const realtime = createRealtime({
+      ...{ client, names, brokers },
+      partitions: (await log.endOffsets(topic)).length,
+      endOffsets: () => log.endOffsets(topic),
+      reader: (partition, from) => log.reader(topic, partition, from),
+    })
+    const scratch = join(settings.CLICKLEDGER_DATA_DIR, 'scratch', 'olap')
+    const loads = createLoads({ client, names, tasks, segments, objects, scratch })
+    return storeOf({ client, names, segments, realtime, loads, settings, log })
+  } catch (error) {
+    await client.close()
+    throw error
+  }
+}
+
+interface StoreParts {
+  readonly client: DruidClient
+  readonly names: DruidNames
+  readonly segments: SegmentWatch
+  readonly realtime: ReturnType<typeof createRealtime>
+  readonly loads: ReturnType<typeof createLoads>
+  readonly settings: Settings
+  readonly log: EventLog
+}
+
+function storeOf(parts: StoreParts): OlapStore {
+  const { client, names, segments, realtime, loads, settings, log } = parts
+  const timeoutMs = settings.CLICKLEDGER_QUERY_TIMEOUT
+
+  const query = async (report: ReportQuery): Promise<ReportRow[]> => {
+    const { sql, parameters } = compileDruidQuery(report, names)
+    const { batch, speed } = splitAtBoundary(report, report.boundary)
+    const intervals = { ...(batch ? { batch } : {}), ...(speed ? { speed } : {}) }
+    const rows = await segments.vouchFor(intervals, () =>
+      client.sql(sql, { parameters, timeoutMs }),
+    )
+    return rows.map((row) => toReportRow(report, row))
+  }
+
+  const hourTotals = async (view: View, start: number, end: number): Promise<HourTotals[]> => {
+    const sums = sumMetrics.map(({ name }) => `SUM("${name}")`).join(', ')
+    const sql = `SELECT TIME_FLOOR(__time, 'PT1H') AS h, ${sums} FROM "${names[view]}"
+      WHERE __time >= ${timestampSql(start)} AND __time < ${timestampSql(end)}
+        AND layer = '${view}' GROUP BY 1 ORDER BY 1`
+    const rows = await segments.vouchFor({ [view]: { start, end } }, () =>
+      client.sql(sql, { timeoutMs }),
+    )
+    return rows.map(
+      ([hour, ...counts]) =>
+        ({
+          hour: Date.parse(String(hour)),
+          ...Object.fromEntries(sumMetrics.map(({ name }, i) => [name, Number(counts[i])])),
+        }) as HourTotals,
+    )
+  }
+
+  const health = async (): Promise<OlapHealth> => {
+    const [missing, { applied }, ends] = await Promise.all([
+      segments.missing(),
+      realtime.applied().then((offsets) => ({ applied: offsets })),
+      log.endOffsets(topics.judged.name),
+    ])
+    const problems = [
+      ...problemsOf(await realtime.status()),
+      ...(missing.length > 0 ? [`${missing.length} published segments are not loaded`] : []),
+    ]
+    return {
+      problems,
+      lagRecords: ends.reduce((sum, end, p) => sum + Math.max(0, end - (applied[p] ?? 0)), 0),
+      unavailableSegments: missing.length,
+    }
+  }
+
+  // One load at a time: two tasks that replace the same hour would wait for each other's lock.
+  let turn: Promise<unknown> = Promise.resolve()
+  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
+    const result = turn.then(work)
+    turn = result.catch(() => {})
+    return result
+  }
+  /** Every failure becomes one that callers know. */
+  const told = async <T>(work: Promise<T>): Promise<T> =>
+    work.catch((error: unknown) => {
+      throw storeError(error)
+    })
+
+  return {
+    realtime: () => told(realtime.applied().then((applied) => ({ applied }))),
+    health: () => told(health()),
+    replaceHours: (hours) => told(inTurn(() => loads.replaceHours(hours))),
+    loadedHours: (hours) => told(loads.loadedHours(hours)),
+    hourTotals: (view, start, end) => told(hourTotals(view, start, end)),
+    query: (report) => told(query(report)),
+    dropSpeedBefore: (time) => told(inTurn(() => dropSpeedHours(client, names, time))),
+    async close() {
+      await turn
+      await realtime.close()
+      await client.close()
+    },
+  }
+}
+
+/** What the supervisor says is wrong with the realtime ingestion. */
+function problemsOf({
+  healthy,
+  suspended,
+  detailedState,
+  recentErrors,
+}: SupervisorStatus): string[] {
+  if (suspended) return ['the supervisor of the speed view is suspended']
+  if (healthy) return []
+  const reason = recentErrors[0]?.message
+  return [`the supervisor of the speed view is ${detailedState}${reason ? `: ${reason}` : ''}`]
+}
