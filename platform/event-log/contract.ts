@@ -150,6 +150,41 @@ export function testEventLogContract(test: TestFn, name: string, contract: Event
     t.true(before >= 0 && handled > 300, 'something was handled twice, and committed once')
   })
 
+  test(`${name}: a trace context goes with its record, through a transaction too`, async (t) => {
+    const { log, topic } = await setUp(t)
+    const group = `group-${randomUUID()}`
+    const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'
+    const traced = { ...record('clé', `${group}:traced`), traceparent }
+    await log.append(topic, [record('k', `${group}:a`), traced, record('clé', `${group}:b`)])
+    const contextOf = (records: readonly LogRecord[]) =>
+      new Map(records.map((r) => [Buffer.from(r.value).toString().split(':')[1], r.traceparent]))
+    const expected = new Map([
+      ...[['a', undefined] as const, ['b', undefined] as const],
+      ['traced', traceparent] as const,
+    ])
+    const sorted = (found: Map<string | undefined, string | undefined>) =>
+      new Map([...found].sort(([a = ''], [b = '']) => a.localeCompare(b)))
+    const raw = await readAll(log, topic)
+    t.deepEqual(sorted(contextOf(raw)), expected)
+    t.deepEqual(raw.map(({ key }) => key).sort(), ['clé', 'clé', 'k'])
+    const processor = await log.process({
+      ...{ group, topic, maxRecords: 10, now: Date.now },
+      open: async () => ({
+        handle: (records) => records.map((r) => ({ ...r, topic: topics.judged.name })),
+      }),
+    })
+    const ours = async () =>
+      (await readAll(log, topics.judged.name)).filter((r) =>
+        Buffer.from(r.value).toString().startsWith(group),
+      )
+    const out = await until(async () => ((await ours()).length === 3 ? ours() : undefined), {
+      ...deadline,
+      what: 'the copies are there',
+    })
+    await processor.close()
+    t.deepEqual(sorted(contextOf(out)), expected)
+  })
+
   test(`${name}: a newer member takes over and the older one is fenced`, async (t) => {
     const { open, log, topic } = await setUp(t)
     const group = `group-${randomUUID()}`

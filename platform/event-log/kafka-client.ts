@@ -87,6 +87,7 @@ export type KafkaNames = ReturnType<typeof kafkaNames>
 
 interface KafkaFailure {
   readonly name?: string
+  readonly message?: string
   readonly type?: string
   readonly code?: string | number
   readonly retriable?: boolean
@@ -103,6 +104,7 @@ function* causes(error: unknown): Generator<KafkaFailure> {
 
 const awayNames = new Set([
   'DeadlinePassed',
+  'ConnectionGivenUp',
   'KafkaJSConnectionError',
   'KafkaJSConnectionClosedError',
   'KafkaJSRequestTimeoutError',
@@ -114,10 +116,13 @@ const awayNames = new Set([
   'KafkaJSTopicMetadataNotLoaded',
 ])
 
+/** A plain Error of kafkajs where a broker was disconnected between two steps. */
+const notConnected = 'Broker not connected'
+
 /** Whether waiting can help: a broker is away, restarting, hung, or no longer leads. */
 export function isAway(error: unknown): boolean {
-  for (const { name = '', retriable } of causes(error)) {
-    if (awayNames.has(name)) return true
+  for (const { name = '', message, retriable } of causes(error)) {
+    if (awayNames.has(name) || message === notConnected) return true
     if (name === 'KafkaJSProtocolError' && retriable) return true
   }
   return false

@@ -2,9 +2,10 @@
 // long poll. Each partition is read ahead up to a limit of bytes; what is beyond waits in the broker.
 // A position also moves past records that nobody sees (transaction markers, aborted records).
 import { ClickledgerError } from '#schemas/errors.ts'
+import { traceparentChars, traceparentHeader } from '../tracing.ts'
 import { backoffMs, pause } from '../wait.ts'
 import { hasType, isAway } from './kafka-client.ts'
-import type { Cluster, FetchedPartition, KafkaLink } from './kafka-link.ts'
+import type { Cluster, FetchedMessage, FetchedPartition, KafkaLink } from './kafka-link.ts'
 import type { LogRecord } from './port.ts'
 
 /** How long a poll waits for news. A partition that becomes wanted meanwhile waits as long. */
@@ -219,6 +220,7 @@ export function committedRecords(fetched: FetchedPartition): LogRecord[] {
     timestamp,
     key,
     value,
+    headers,
     isControlRecord,
     batchContext,
   } of fetched.messages) {
@@ -242,9 +244,16 @@ export function committedRecords(fetched: FetchedPartition): LogRecord[] {
       timestamp: Number(timestamp),
       key: key?.toString('utf8') ?? '',
       value: value ?? new Uint8Array(),
+      ...traceOf(headers),
     })
   }
   return records
+}
+
+/** The trace context of a record; anybody may write headers, so anything else is none. */
+function traceOf(headers: FetchedMessage['headers']): Pick<LogRecord, 'traceparent'> {
+  const text = headers?.[traceparentHeader]?.toString()
+  return text?.length === traceparentChars ? { traceparent: text } : {}
 }
 
 interface OutOfRange {

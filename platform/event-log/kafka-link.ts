@@ -22,6 +22,7 @@ export interface FetchedMessage {
   readonly timestamp: string
   readonly key: Buffer | null
   readonly value: Buffer | null
+  readonly headers?: Readonly<Record<string, unknown>>
   readonly isControlRecord?: boolean
   readonly batchContext: { readonly producerId: string; readonly inTransaction: boolean }
 }
@@ -83,7 +84,8 @@ function createClusterOf(client: Kafka): CreateCluster {
 export interface KafkaLink {
   /** Works on a connected cluster that knows the topics. A cluster that failed is not used again. */
   run<T>(topics: readonly string[], work: (cluster: Cluster) => Promise<T>): Promise<T>
-  partitionCount(topic: string): Promise<number>
+  /** Node that leads each partition, as last heard. @param anew - ask again */
+  leaders(topic: string, anew?: boolean): Promise<readonly number[]>
   /** The high watermark of each partition. A reader gets there when no transaction is open. */
   endOffsets(topic: string): Promise<number[]>
   earliestOffset(topic: string, partition: number): Promise<number>
@@ -93,10 +95,17 @@ export interface KafkaLink {
   close(): Promise<void>
 }
 
+/** What a cluster says that was disconnected because somebody else's work on it failed. */
+function givenUp(cause: unknown): Error {
+  const error = new Error('the connection was given up meanwhile', { cause })
+  error.name = 'ConnectionGivenUp'
+  return error
+}
+
 /** Topic and group names are the servers' own, with the namespace. */
 export function openKafkaLink(client: Kafka, settings: KafkaSettings): KafkaLink {
   const create = createClusterOf(client)
-  const counts = new Map<string, number>()
+  const known = new Map<string, readonly number[]>()
   let current: Cluster | undefined
   let closed = false
 
@@ -118,6 +127,7 @@ export function openKafkaLink(client: Kafka, settings: KafkaSettings): KafkaLink
       await cluster.refreshMetadataIfNecessary()
       return await work(cluster)
     } catch (error) {
+      if (cluster !== current && !closed) throw givenUp(error)
       if (hasType(error, 'KafkaJSProtocolError') && isAway(error)) {
         await cluster.refreshMetadata().catch(() => drop(cluster))
       } else if (isAway(error)) {
@@ -180,15 +190,17 @@ export function openKafkaLink(client: Kafka, settings: KafkaSettings): KafkaLink
 
   return {
     run,
-    async partitionCount(topic) {
-      const known = counts.get(topic)
-      if (known !== undefined) return known
-      const count = await ask(
-        topic,
-        async (cluster) => cluster.findTopicPartitionMetadata(topic).length,
-      )
-      counts.set(topic, count)
-      return count
+    async leaders(topic, anew = false) {
+      const before = known.get(topic)
+      if (before && !anew) return before
+      const look = async (cluster: Cluster) => {
+        if (anew) await cluster.refreshMetadata()
+        const metadata = [...cluster.findTopicPartitionMetadata(topic)]
+        return metadata.sort((a, b) => a.partitionId - b.partitionId).map(({ leader }) => leader)
+      }
+      const leaders = before ? await run([topic], look).catch(() => before) : await ask(topic, look)
+      known.set(topic, leaders)
+      return leaders
     },
     endOffsets: (topic) => listOffsets(topic, undefined, latest),
     earliestOffset: async (topic, partition) =>

@@ -1,6 +1,7 @@
 // Records on their way to the brokers: by partition, in sends that every broker takes.
 import type { Message } from 'kafkajs'
 import { partitionOf } from '#core/identity.ts'
+import { traceparentHeader } from '../tracing.ts'
 import type { NewRecord } from './port.ts'
 
 /** Before compression, so well below what brokers take by default (1 MiB). */
@@ -13,39 +14,29 @@ const recordOverheadBytes = 32
  */
 export interface Send {
   readonly topic: string
+  readonly partition: number
   readonly messages: Message[]
 }
 
-/**
- * Splits records into sends; those of one partition keep their order.
- * @returns for each partition its sends, one to be acknowledged before the next
- */
-export function sendsOf(
-  topic: string,
-  partitions: number,
-  records: readonly NewRecord[],
-): Send[][] {
-  const byPartition = new Map<number, { sends: Send[]; bytes: number }>()
-  for (const { key, value, timestamp } of records) {
+/** Splits records into sends; those of one partition keep their order. */
+export function sendsOf(topic: string, partitions: number, records: readonly NewRecord[]): Send[] {
+  const sends: Send[] = []
+  const open = new Map<number, { send: Send; bytes: number }>()
+  for (const { key, value, timestamp, traceparent } of records) {
     const partition = partitionOf(key, partitions)
-    let into = byPartition.get(partition)
-    if (!into) {
-      into = { sends: [{ topic, messages: [] }], bytes: 0 }
-      byPartition.set(partition, into)
-    }
     const bytes = value.length + key.length + recordOverheadBytes
-    const open = into.sends[into.sends.length - 1]
-    const message: Message = {
+    let into = open.get(partition)
+    if (!into || into.bytes + bytes > sendBytesMax) {
+      into = { send: { topic, partition, messages: [] }, bytes: 0 }
+      open.set(partition, into)
+      sends.push(into.send)
+    }
+    into.bytes += bytes
+    into.send.messages.push({
       ...{ key, partition, timestamp: String(Math.trunc(timestamp)) },
       value: Buffer.from(value.buffer, value.byteOffset, value.byteLength),
-    }
-    if (open && (open.messages.length === 0 || into.bytes + bytes <= sendBytesMax)) {
-      open.messages.push(message)
-      into.bytes += bytes
-    } else {
-      into.sends.push({ topic, messages: [message] })
-      into.bytes = bytes
-    }
+      ...(traceparent !== undefined && { headers: { [traceparentHeader]: traceparent } }),
+    })
   }
-  return [...byPartition.values()].map(({ sends }) => sends)
+  return sends
 }

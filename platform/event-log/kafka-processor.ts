@@ -177,7 +177,7 @@ async function sendsOfOutputs(
   const sends: Send[] = []
   for (const [name, list] of byTopic) {
     const topic = names.topic(name)
-    sends.push(...sendsOf(topic, await link.partitionCount(topic), list).flat())
+    sends.push(...sendsOf(topic, (await link.leaders(topic)).length, list))
   }
   return sends
 }

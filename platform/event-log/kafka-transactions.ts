@@ -49,7 +49,9 @@ export async function openTransactions(
   })
   const commit = async (sends: readonly Send[], nextOffset: number): Promise<void> => {
     const transaction = await producer.transaction()
-    for (const send of sends) await transaction.send({ ...send, ...sendOptions })
+    for (const { topic: to, messages } of sends) {
+      await transaction.send({ topic: to, messages, ...sendOptions })
+    }
     await transaction.sendOffsets(offsets(nextOffset))
     await transaction.commit()
   }

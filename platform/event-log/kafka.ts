@@ -49,6 +49,8 @@ export async function openKafkaEventLog(options: KafkaEventLogOptions): Promise<
   const link = openKafkaLink(client, settings)
   const fetcher = createFetcher(link)
   const appender = createAppender(client)
+  /** An append failed: leaders may have moved. */
+  let suspect = false
   return {
     async ensureTopics(topics, partitions) {
       await administer(60_000, (admin) =>
@@ -58,8 +60,14 @@ export async function openKafkaEventLog(options: KafkaEventLogOptions): Promise<
     async append(name, records) {
       if (records.length === 0) return
       const topic = names.topic(name)
-      const partitions = await link.partitionCount(topic)
-      await appender.append(topic, partitions, records).catch(explain)
+      await link
+        .leaders(topic, suspect)
+        .then((leaders) => appender.append(topic, leaders, records))
+        .catch((error) => {
+          suspect = true
+          explain(error)
+        })
+      suspect = false
     },
     reader: async (topic, partition, from) =>
       openReader(fetcher, names.topic(topic), partition, from),
@@ -67,8 +75,7 @@ export async function openKafkaEventLog(options: KafkaEventLogOptions): Promise<
     endOffsets: (topic) => link.endOffsets(names.topic(topic)),
     async committedOffsets(groupName, name) {
       const topic = names.topic(name)
-      const count = await link.partitionCount(topic)
-      const partitions = Array.from({ length: count }, (_, partition) => partition)
+      const partitions = (await link.leaders(topic)).map((_, partition) => partition)
       const offsets = await link.committedOffsets(names.group(groupName), topic, partitions)
       return offsets.map((offset) => Math.max(0, offset))
     },

@@ -8,6 +8,8 @@ export interface NewRecord {
   readonly value: Uint8Array
   /** Milliseconds; `offsetAt` searches by it. */
   readonly timestamp: number
+  /** W3C trace context of the record (platform/tracing.ts), in a header; absent: not traced. */
+  readonly traceparent?: string
 }
 
 export interface LogRecord {
@@ -16,6 +18,7 @@ export interface LogRecord {
   readonly timestamp: number
   readonly key: string
   readonly value: Uint8Array
+  readonly traceparent?: string
 }
 
 /** Reads one partition in order; only committed records. */
