@@ -60,7 +60,7 @@ For sums that balance, use reports and \`npx clickledger status\`.
 ## Traces
 
 Off by default; \`CLICKLEDGER_TRACING=true\` on ingest and the speed layer turns them on. Why so:
-[decisions/0012](decisions/0012-trace-context-in-a-header.md).
+[decisions/0014](decisions/0014-trace-context-in-a-header.md).
 
 - Ingest takes a W3C \`traceparent\` header whose sampled flag is set, or makes one for one click in
   128 that has none. It goes with the click through the write-ahead log and, as the header

@@ -5,7 +5,9 @@ import { createKeyLookup } from '#platform/api-keys.ts'
 import type { Catalogue } from '#platform/catalogue/port.ts'
 import type { Settings } from '#platform/config.ts'
 import type { Readiness } from '#platform/layer.ts'
+import type { Logger } from '#platform/log.ts'
 import { loadSecrets, type Secrets } from '#platform/secrets.ts'
+import { createTracer } from '#platform/tracing.ts'
 import { createAddressFacts } from './addresses.ts'
 import { createAdDirectory, createPlacementDirectory } from './ads.ts'
 import { createAgentParser } from './agents.ts'
@@ -37,6 +39,7 @@ export interface AppOptions {
   /** Where the server listens, once it does. */
   url(): string
   isClosing(): boolean
+  readonly logger: Logger
   onFault(error: unknown): void
 }
 
@@ -53,7 +56,8 @@ export function createApp(options: AppOptions): App {
   const ads = createAdDirectory(catalogue, options.share)
   const allow = createRateLimiter(settings.CLICKLEDGER_RATE_LIMIT)
   const stamp = createStamper(settings, keys)
-  const shared = { ads, stamp, append: wal.append, answers, counters, keys, now }
+  const tracer = createTracer(settings, options.logger, now)
+  const shared = { ads, stamp, append: wal.append, answers, counters, keys, now, tracer }
   const track = createTrackEvents({
     ...shared,
     allow,

@@ -51,6 +51,7 @@ export async function runIngest({ settings, clock, logger }: LayerContext): Prom
     share: shared.share,
     url: () => url,
     isClosing: () => isClosing,
+    logger,
     onFault: (error) => logger.error({ err: error }, 'a request failed'),
   })
   await listen(server, settings.CLICKLEDGER_INGEST_PORT, settings.CLICKLEDGER_HOST)

@@ -89,6 +89,7 @@ export interface ClickHeaders {
   isPrefetch: boolean
   /** Sec-GPC: 1, Global Privacy Control. */
   refusesTracking: boolean
+  traceparent: string
 }
 
 export function readClickHeaders(request: IncomingMessage): ClickHeaders {
@@ -99,6 +100,7 @@ export function readClickHeaders(request: IncomingMessage): ClickHeaders {
     forwardedFor: '',
     isPrefetch: request.method === 'HEAD',
     refusesTracking: false,
+    traceparent: '',
   }
   for (let i = 0; i + 1 < raw.length; i += 2) {
     const name = raw[i] as string
@@ -127,6 +129,9 @@ function readHeader(headers: ClickHeaders, name: string, value: string): void {
     case 'x-forwarded-for':
       headers.forwardedFor =
         headers.forwardedFor === '' ? value : `${headers.forwardedFor},${value}`
+      return
+    case 'traceparent':
+      headers.traceparent = value
       return
     case 'sec-purpose':
     case 'purpose':

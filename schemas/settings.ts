@@ -73,6 +73,11 @@ export const settings = {
     choices: ['debug', 'info', 'warn', 'error', 'silent'],
     doc: 'How much is logged, as JSON lines on stderr.',
   },
+  CLICKLEDGER_TRACING: {
+    type: 'boolean',
+    default: 'false',
+    doc: 'Carry the W3C trace context of sampled clicks (traceparent) to the judged click, and log a span at level debug for each hop.',
+  },
   CLICKLEDGER_PARTITIONS: {
     type: 'int',
     default: '4',

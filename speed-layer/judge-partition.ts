@@ -68,8 +68,15 @@ function deadLetter(record: LogRecord, error: string, now: number): Output {
   }
 }
 
-/** Creates the judge of one partition, with empty state. */
-export function createPartitionJudge(ruleSet: RuleSet, limits: StreamingLimits) {
+/**
+ * Creates the judge of one partition, with empty state.
+ * @param traced - the trace context of an output, from that of its record; absent: the same
+ */
+export function createPartitionJudge(
+  ruleSet: RuleSet,
+  limits: StreamingLimits,
+  traced: (traceparent: string) => string = (traceparent) => traceparent,
+) {
   const judge = createStreamingJudge(ruleSet, limits)
   const counts = noCounts()
 
@@ -105,7 +112,11 @@ export function createPartitionJudge(ruleSet: RuleSet, limits: StreamingLimits) 
       const outputs: Output[] = []
       for (const record of records) {
         const output = judgeRecord(record, now)
-        if (output) outputs.push(output)
+        if (!output) continue
+        const { traceparent } = record
+        outputs.push(
+          traceparent === undefined ? output : { ...output, traceparent: traced(traceparent) },
+        )
       }
       return outputs
     },

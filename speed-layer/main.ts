@@ -7,6 +7,7 @@ import { type LayerContext, loopLayer, type Readiness, type RunningLayer } from 
 import { createRegistry } from '#platform/metrics.ts'
 import { currentRuleSet } from '#platform/rule-sets.ts'
 import { openCatalogue, openEventLog } from '#platform/stack.ts'
+import { createTracer, type Span } from '#platform/tracing.ts'
 import { pause, unlessAborted } from '#platform/wait.ts'
 import { groups, topics } from '#schemas/topics.ts'
 import { createPartitionJudge } from './judge-partition.ts'
@@ -35,6 +36,7 @@ export async function runSpeedLayer({
   const historyMs = settings.CLICKLEDGER_SPEED_WINDOW
   const timesMax = Math.ceil(settings.CLICKLEDGER_SPEED_KEYS_MAX / partitions)
   const stopping = new AbortController()
+  const tracer = createTracer(settings, logger, clock.now)
 
   const start = (ruleSet: RuleSet): Promise<Processor> =>
     log.process({
@@ -43,7 +45,13 @@ export async function runSpeedLayer({
       maxRecords,
       now: clock.now,
       open: async (partition, committed) => {
-        const judge = createPartitionJudge(ruleSet, { historyMs, timesMax })
+        let spans: Span[] = []
+        const traced = (parent: string) => {
+          const span = tracer?.ofRecord('speed.judge', parent)
+          if (span) spans.push(span)
+          return span?.traceparent ?? parent
+        }
+        const judge = createPartitionJudge(ruleSet, { historyMs, timesMax }, traced)
         node.open(partition, committed, judge)
         const restored = metrics.restoreSeconds.startTimer()
         await restoreState(log, judge, partition, committed, 2 * historyMs)
@@ -57,6 +65,8 @@ export async function runSpeedLayer({
             return judge.handle(records, clock.now())
           },
           progressed(state) {
+            for (const span of spans) span.end({ partition })
+            spans = []
             if (takenAt > 0) {
               metrics.transactionSeconds.observe((performance.now() - takenAt) / 1000)
               takenAt = 0

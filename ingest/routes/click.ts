@@ -4,6 +4,8 @@
 import { partitionKey } from '#core/identity.ts'
 import { type CompiledTarget, fillTarget } from '#core/macros.ts'
 import { type SignatureState, type SigningKeys, verifyClick } from '#core/signing.ts'
+import type { Tracer } from '#platform/tracing.ts'
+import type { ErrorCode } from '#schemas/errors.ts'
 import type { RawClick } from '#schemas/fields.ts'
 import type { Mark } from '#schemas/verdicts.ts'
 import { type Ad, allowedTarget } from '../ads.ts'
@@ -23,11 +25,12 @@ export interface ClickRouteOptions {
   readonly keys: SigningKeys
   readonly answers: Answers
   readonly counters: Counters
+  readonly tracer?: Tracer | undefined
   now(): number
 }
 
 export function createClickRoutes(options: ClickRouteOptions) {
-  const { ads, stamp, append, keys, answers, counters, now } = options
+  const { ads, stamp, append, keys, answers, counters, tracer, now } = options
 
   const record = (
     visit: Visit,
@@ -56,13 +59,16 @@ export function createClickRoutes(options: ClickRouteOptions) {
       isPrefetch: headers.isPrefetch,
       signatureMark: signatureMark(signature, ad.signedOnly),
     })
-    append(partitionKey(click.ad_id, click.ip_hash), click, (failure) => {
+    const span = tracer?.ofRequest('ingest.click', headers.traceparent)
+    const acknowledge = (failure: ErrorCode | undefined) => {
       const outcome = { eventId: click.event_id, isAccepted: failure === undefined }
+      span?.end({ event_id: click.event_id, source })
       if (outcome.isAccepted) counters.accepted[source]++
       else counters.notAccepted[source]++
       if (target) answers.redirect(response, fillTarget(target, macroValues(click)), outcome)
       else answers.pixel(response, outcome)
-    })
+    }
+    append(partitionKey(click.ad_id, click.ip_hash), click, acknowledge, span?.traceparent)
   }
 
   const redirectTo = (visit: Visit, ad: Ad | undefined) => {

@@ -3,6 +3,7 @@
 // every click of the body is durable or refused.
 import { partitionKey } from '#core/identity.ts'
 import { bearerOf, type Principal, type Role } from '#platform/api-keys.ts'
+import type { Tracer } from '#platform/tracing.ts'
 import { ClickledgerError, type ErrorCode, errors } from '#schemas/errors.ts'
 import type { RawClick } from '#schemas/fields.ts'
 import { limits } from '#schemas/limits.ts'
@@ -29,6 +30,7 @@ export interface TrackEventsOptions {
   readonly append: WalWriter['append']
   readonly answers: Answers
   readonly counters: Counters
+  readonly tracer?: Tracer | undefined
   readonly lookupKey: (key: string) => Promise<Principal | undefined>
   readonly readJson: ReturnType<typeof createBodyReader>
   /** Takes from the limit of an address; false: over it. Good keys have none. */
@@ -98,21 +100,26 @@ export function createTrackEvents(options: TrackEventsOptions) {
       let open = items.length
       const settle = (i: number, result: ItemResult) => {
         results[i] = result
-        if (--open === 0) resolve(results)
+        if (--open > 0) return
+        span?.end({ clicks: items.length })
+        resolve(results)
       }
       const consent = consentOf(visit)
       const at = now()
+      // One span for the request: its clicks are siblings in the trace.
+      const span = options.tracer?.ofRequest('ingest.clicks', visit.headers.traceparent)
       for (const [i, item] of items.entries()) {
         if ('kind' in item) {
           settle(i, { accepted: false, reason: item.reason, detail: item.detail })
           continue
         }
         const raw = stampPosted(options.stamp, visit, sender, item, consent, at)
-        append(partitionKey(raw.ad_id, raw.ip_hash), raw, (failure) => {
+        const acknowledge = (failure: ErrorCode | undefined) => {
           if (failure === undefined) counters.accepted[sender.source]++
           else counters.notAccepted[sender.source]++
           settle(i, failure === undefined ? accepted(raw) : notAccepted(failure))
-        })
+        }
+        append(partitionKey(raw.ad_id, raw.ip_hash), raw, acknowledge, span?.traceparent)
       }
     })
 

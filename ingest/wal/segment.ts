@@ -3,6 +3,7 @@
 // writer never appends behind a failure.
 import { crc32 } from 'node:zlib'
 import type { NewRecord } from '#platform/event-log/port.ts'
+import { traceparentChars } from '#platform/tracing.ts'
 import { encodeRawClickInto } from '#schemas/avro.ts'
 import type { RawClick } from '#schemas/fields.ts'
 
@@ -12,6 +13,8 @@ export const segmentMagic = Buffer.from('CLKWAL01', 'latin1')
 const recordHeaderBytes = 8
 /** u16 key length, f64 timestamp; the key follows, then the value. */
 const payloadHeaderBytes = 10
+/** In the key length: a trace context lies between key and value. Set only where tracing is on. */
+const tracedBit = 0x8000
 
 /** No record is longer: the limits of schemas/limits.ts add up to less. A longer length is damage. */
 export const recordBytesMax = 256 * 1024
@@ -29,17 +32,26 @@ export function segmentOf(name: string): number | undefined {
 /**
  * Appends a record to a buffer.
  * @param key - ASCII (core/identity.ts, partitionKey)
+ * @param traceparent - trace context of a sampled click
  * @returns where the record ends; -1 where it does not fit
  */
-export function writeRecord(into: Buffer, at: number, key: string, click: RawClick): number {
+export function writeRecord(
+  into: Buffer,
+  at: number,
+  key: string,
+  click: RawClick,
+  traceparent?: string,
+): number {
   const payload = at + recordHeaderBytes
-  const value = payload + payloadHeaderBytes + key.length
+  const keyEnd = payload + payloadHeaderBytes + key.length
+  const value = traceparent === undefined ? keyEnd : keyEnd + traceparentChars
   if (value > into.length) return -1
   const end = encodeRawClickInto(click, into, value)
   if (end < 0) return -1
-  into.writeUInt16LE(key.length, payload)
+  into.writeUInt16LE(traceparent === undefined ? key.length : key.length | tracedBit, payload)
   into.writeDoubleLE(click.received_time, payload + 2)
   into.write(key, payload + payloadHeaderBytes, 'latin1')
+  if (traceparent !== undefined) into.write(traceparent, keyEnd, traceparentChars, 'latin1')
   into.writeUInt32LE(end - payload, at)
   into.writeUInt32LE(crc32(into.subarray(payload, end)), at + 4)
   return end
@@ -68,14 +80,18 @@ export function readRecords(buffer: Buffer, recordsMax: number): ReadResult {
     }
     const end = payload + length
     if (end > buffer.length) break
-    const keyEnd = payload + payloadHeaderBytes + buffer.readUInt16LE(payload)
-    if (buffer.readUInt32LE(at + 4) !== crc32(buffer.subarray(payload, end)) || keyEnd > end) {
+    const keyWord = buffer.readUInt16LE(payload)
+    const keyEnd = payload + payloadHeaderBytes + (keyWord & ~tracedBit)
+    const isTraced = (keyWord & tracedBit) !== 0
+    const value = isTraced ? keyEnd + traceparentChars : keyEnd
+    if (buffer.readUInt32LE(at + 4) !== crc32(buffer.subarray(payload, end)) || value > end) {
       return { records, bytes: at, rest: 'bad' }
     }
     records.push({
       key: buffer.toString('latin1', payload + payloadHeaderBytes, keyEnd),
       timestamp: buffer.readDoubleLE(payload + 2),
-      value: buffer.subarray(keyEnd, end),
+      value: buffer.subarray(value, end),
+      ...(isTraced && { traceparent: buffer.toString('latin1', keyEnd, value) }),
     })
     at = end
   }

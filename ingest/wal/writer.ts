@@ -66,7 +66,8 @@ export interface WalWriterOptions {
 }
 
 export interface WalWriter {
-  append(key: string, click: RawClick, acknowledge: Acknowledge): void
+  /** @param traceparent - trace context of a sampled click */
+  append(key: string, click: RawClick, acknowledge: Acknowledge, traceparent?: string): void
   /** Clicks that are on disk since the start. */
   readonly durableRecords: number
   /** Bytes on disk or on the way to it that the event log has not acknowledged. */
@@ -176,11 +177,11 @@ export function createWalWriter(options: WalWriterOptions): WalWriter {
   })
 
   return {
-    append(key, click, acknowledge) {
+    append(key, click, acknowledge, traceparent) {
       if (failing && performance.now() < retryAt) return acknowledge('wal-failed')
       if (isFull()) return acknowledge('wal-full')
       if (isDrained()) oldestHint = click.received_time
-      if (!appendTo(filling, key, click)) return acknowledge('wal-full')
+      if (!appendTo(filling, key, click, traceparent)) return acknowledge('wal-full')
       filling.acks.push(acknowledge)
       pace.added()
     },
@@ -209,9 +210,14 @@ function emptyGroup(): Group {
   return { buffer: Buffer.allocUnsafe(groupBytesStart), bytes: 0, acks: [] }
 }
 
-function appendTo(group: Group, key: string, click: RawClick): boolean {
+function appendTo(
+  group: Group,
+  key: string,
+  click: RawClick,
+  traceparent: string | undefined,
+): boolean {
   for (;;) {
-    const end = writeRecord(group.buffer, group.bytes, key, click)
+    const end = writeRecord(group.buffer, group.bytes, key, click, traceparent)
     if (end >= 0) {
       group.bytes = end
       return true

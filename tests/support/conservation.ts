@@ -5,7 +5,7 @@ import { imbalance } from '#core/conservation.ts'
 import { judgeNaively } from '#core/rules/naive.ts'
 import { defaultRuleSet } from '#core/rules/rule-set.ts'
 import type { Settings } from '#platform/config.ts'
-import type { EventLog } from '#platform/event-log/port.ts'
+import type { EventLog, LogRecord } from '#platform/event-log/port.ts'
 import type { OlapStore } from '#platform/olap/port.ts'
 import { openEventLog } from '#platform/stack.ts'
 import { until } from '#platform/wait.ts'
@@ -16,15 +16,9 @@ import type { Status } from '#schemas/verdicts.ts'
 import type { LoadLedger } from './click-load.ts'
 import { countByHour, type HourCounts } from './compare.ts'
 
-export interface LogRecordAt {
-  readonly partition: number
-  readonly offset: number
-  readonly value: Uint8Array
-}
-
 /** Everything that a topic holds now. */
-export async function readTopic(log: EventLog, topic: string): Promise<LogRecordAt[]> {
-  const all: LogRecordAt[] = []
+export async function readTopic(log: EventLog, topic: string): Promise<LogRecord[]> {
+  const all: LogRecord[] = []
   for (const [partition, end] of (await log.endOffsets(topic)).entries()) {
     const reader = await log.reader(topic, partition, 0)
     while (reader.position < end) all.push(...(await reader.read(5_000, 1_000)))
