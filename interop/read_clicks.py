@@ -3,6 +3,8 @@
 usage: read_clicks.py SCHEMA_DIR                   records on stdin, each after its length (4 bytes, big-endian)
        read_clicks.py SCHEMA_DIR BROKERS TOPIC     everything on a Kafka topic, up to its present end
 
+--id N=M, first: records with schema id N are of clicks.raw.M.avsc, as a schema registry would say.
+
 A record is one zero byte, the id of its schema (4 bytes, big-endian), then Avro. Timestamps are
 printed in milliseconds: fastavro makes them datetimes, because the schema says what they are.
 """
@@ -73,11 +75,18 @@ def from_kafka(brokers, topic):
 
 
 def main():
-    schema_dir, *kafka = sys.argv[1:]
+    arguments = sys.argv[1:]
+    aliases = []
+    while arguments[0] == "--id":
+        aliases.append(tuple(int(part) for part in arguments[1].split("=")))
+        arguments = arguments[2:]
+    schema_dir, *kafka = arguments
     schemas = {
         int(path.name.split(".")[2]): fastavro.parse_schema(json.loads(path.read_text()))
         for path in Path(schema_dir).glob("clicks.raw.*.avsc")
     }
+    if aliases:  # then no other id is expected
+        schemas = {alias: schemas[own] for alias, own in aliases}
     for record in from_kafka(*kafka) if kafka else from_stdin():
         print(json.dumps(decode(record, schemas)))
 
