@@ -166,15 +166,35 @@ export async function within<T>(ms: number, what: string, work: Promise<T>): Pro
   }
 }
 
+const loginTypes = [
+  'KafkaJSSASLAuthenticationError',
+  'SASL_AUTHENTICATION_FAILED',
+  'UNSUPPORTED_SASL_MECHANISM',
+  'ILLEGAL_SASL_STATE',
+] as const
+const rightsTypes = [
+  'CLUSTER_AUTHORIZATION_FAILED',
+  'TOPIC_AUTHORIZATION_FAILED',
+  'GROUP_AUTHORIZATION_FAILED',
+  'TRANSACTIONAL_ID_AUTHORIZATION_FAILED',
+] as const
+
 /** What an operator should read instead of a kafkajs error. */
 export function explained(settings: KafkaSettings, error: unknown): unknown {
   if (error instanceof ClickledgerError) return error
   const brokers = settings.CLICKLEDGER_KAFKA_BROKERS.join(', ')
   const detail = error instanceof Error ? error.message : String(error)
-  if (hasType(error, 'KafkaJSSASLAuthenticationError', 'SASL_AUTHENTICATION_FAILED')) {
+  if (hasType(error, ...loginTypes)) {
     return new ClickledgerError(
       'invalid-settings',
-      `Kafka at ${brokers} refuses the user name or the password (${detail}). Correct CLICKLEDGER_KAFKA_USERNAME, CLICKLEDGER_KAFKA_PASSWORD and CLICKLEDGER_KAFKA_SASL (${settings.CLICKLEDGER_KAFKA_SASL}); the brokers of CLICKLEDGER_KAFKA_BROKERS must offer that mechanism.`,
+      `Kafka at ${brokers} refuses the login (${detail}). Correct CLICKLEDGER_KAFKA_USERNAME, CLICKLEDGER_KAFKA_PASSWORD and CLICKLEDGER_KAFKA_SASL (${settings.CLICKLEDGER_KAFKA_SASL}); the brokers of CLICKLEDGER_KAFKA_BROKERS must offer that mechanism.`,
+      error,
+    )
+  }
+  if (hasType(error, ...rightsTypes)) {
+    return new ClickledgerError(
+      'invalid-settings',
+      `Kafka at ${brokers} does not let the user "${settings.CLICKLEDGER_KAFKA_USERNAME}" do that (${detail}). Give the user of CLICKLEDGER_KAFKA_USERNAME the rights to make, describe, read and write topics, groups and transactional ids that begin with "${settings.CLICKLEDGER_NAMESPACE}", and idempotent writes.`,
       error,
     )
   }
