@@ -19,6 +19,7 @@ import { until } from '#platform/wait.ts'
 const logBytesMax = 16 * 1024 * 1024
 const goneWithinMs = 15_000
 const launchedWithinMs = 15_000
+const collectedWithinMs = 5_000
 const hasProc = existsSync('/proc/self/stat')
 
 export interface ProcessIdentity {
@@ -124,8 +125,12 @@ export async function endProcess(pidFile: string, signal: NodeJS.Signals, timeou
 
 /** Ends it as a crash does, its children with it, and waits until it is gone. */
 export async function killProcess(pidFile: string) {
+  const pid = runningPid(pidFile)
   signalProcess(pidFile, 'SIGKILL', { withChildren: true })
   await untilGone(pidFile, goneWithinMs)
+  // PostgreSQL takes a dead server that nobody has collected yet for a living one. Where nobody ever
+  // does, there is nothing to wait for.
+  if (pid !== undefined) await untilCollected(pid).catch(() => {})
   rmSync(pidFile, { force: true })
 }
 
@@ -133,6 +138,11 @@ const untilGone = (pidFile: string, timeoutMs: number) =>
   until(() => runningPid(pidFile) === undefined, {
     ...{ timeoutMs, everyMs: 25 },
     what: `the process of ${pidFile} ends`,
+  })
+
+const untilCollected = (pid: number) =>
+  until(() => !identityOf(pid)?.isZombie, {
+    ...{ timeoutMs: collectedWithinMs, everyMs: 25, what: `process ${pid} is collected` },
   })
 
 export interface Launch {
