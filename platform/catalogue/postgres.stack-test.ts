@@ -1,13 +1,13 @@
 // The contract over PostgreSQL, and what only a server can do: go away in the middle, hang, refuse.
 import { execFile } from 'node:child_process'
-import { promisify } from 'node:util'
+import { once } from 'node:events'
 import test, { type ExecutionContext } from 'ava'
 import { migrations } from '#schemas/migrations.ts'
 import { type PostgresServer, startPostgres } from '../../tests/support/postgres-server.ts'
 import { freshNamespace, stackSettings } from '../../tests/support/stack.ts'
 import { until } from '../wait.ts'
 import { testCatalogueContract } from './contract.ts'
-import type { Catalogue } from './port.ts'
+import type { Catalogue, Queryable } from './port.ts'
 import { openPostgresCatalogue } from './postgres.ts'
 import { timeouts } from './postgres-pool.ts'
 
@@ -26,6 +26,27 @@ async function open(t: ExecutionContext, { url }: PostgresServer, poolMax = 3): 
   const catalogue = await openPostgresCatalogue({ url, namespace: freshNamespace(), poolMax })
   t.teardown(() => catalogue.close())
   return catalogue
+}
+
+/** Runs a script in a process of its own, where `open()` opens the catalogue. */
+function inProcess(t: ExecutionContext, url: string, namespace: string, script: string) {
+  const begin = `
+    import { openPostgresCatalogue } from './platform/catalogue/postgres.ts'
+    const open = () => openPostgresCatalogue({ url: process.env.URL, namespace: '${namespace}', poolMax: 3 })`
+  const args = ['--input-type=module', '-e', `${begin}\n${script}`]
+  const child = execFile(process.execPath, args, { env: { ...process.env, URL: url } })
+  t.teardown(() => child.kill('SIGKILL'))
+  return child
+}
+
+/** Waits until somebody waits for the lock of the writers. */
+async function waitingForLock(server: PostgresServer, t: ExecutionContext): Promise<void> {
+  const watching = await open(t, server)
+  const waits = "SELECT 1 AS one FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+  await until(async () => (await watching.query(waits)).length > 0, {
+    timeoutMs: 20_000,
+    what: 'a writer waits for the lock',
+  })
 }
 
 const namesIn = async (catalogue: Catalogue) =>
@@ -80,15 +101,54 @@ test('a server that hangs: unavailable within the time-outs, then it goes on', a
   t.deepEqual(await namesIn(catalogue), ['after'])
 })
 
-test('closing does not wait for a server that hangs', async (t) => {
+test('a process ends although the server hangs, in the middle of a query too', async (t) => {
   const server = await startPostgres(t)
-  const catalogue = await open(t, server)
-  await catalogue.query(insert, ['one'])
+  const script = `
+    const catalogue = await open()
+    await Promise.all([catalogue.query('SELECT 1'), catalogue.query("INSERT INTO publishers (publisher_id, name, created_at) VALUES ('a', 'a', 1)")])
+    console.log('open')
+    await new Promise((resolve) => process.stdin.once('data', resolve))
+    const asked = catalogue.query('SELECT 1').catch(() => {})
+    await catalogue.close()
+    process.stdin.destroy()`
+  const child = inProcess(t, server.url, freshNamespace(), script)
+  const { stdout, stdin } = child
+  await once(stdout ?? t.fail('no output'), 'data')
   const goOn = server.hang()
   const begun = performance.now()
-  await catalogue.close()
-  t.true(performance.now() - begun < 4_000)
+  stdin?.write('close\n')
+  await once(child, 'exit')
+  t.true(performance.now() - begun < 5_000)
   goOn()
+})
+
+test('two processes: increments are not lost, and single writes wait for a transaction', async (t) => {
+  const server = await startPostgres(t)
+  const namespace = freshNamespace()
+  // Another text of the same URL: connections of its own, as another process has.
+  const urls = [server.url, `${server.url}?application_name=other`]
+  const [one, two] = (await Promise.all(
+    urls.map((url) => openPostgresCatalogue({ url, namespace, poolMax: 2 })),
+  )) as [Catalogue, Catalogue]
+  t.teardown(() => Promise.all([one.close(), two.close()]))
+  const read = async (from: Queryable) =>
+    (await from.query<{ version: number }>('SELECT version FROM archive_version'))[0]?.version ?? 0
+  const increment = (catalogue: Catalogue) =>
+    catalogue.transaction(async (tx) => {
+      const version = await read(tx)
+      await tx.query('UPDATE archive_version SET version = $1', [version + 1])
+    })
+  await Promise.all(Array.from({ length: 40 }, (_, i) => increment(i % 2 ? one : two)))
+  t.is(await read(one), 40)
+  let single: Promise<unknown> = Promise.resolve()
+  await one.transaction(async (tx) => {
+    const version = await read(tx)
+    single = two.query('UPDATE archive_version SET version = version + 1 WHERE id = $1', [1])
+    await waitingForLock(server, t)
+    await tx.query('UPDATE archive_version SET version = $1', [version + 1])
+  })
+  await single
+  t.is(await read(two), 42)
 })
 
 test('idle connections that the server drops end no process', async (t) => {
@@ -105,26 +165,23 @@ test('idle connections that the server drops end no process', async (t) => {
 test('a writer that stops in the middle does not hold up the others for long', async (t) => {
   const server = await startPostgres(t)
   const namespace = freshNamespace()
-  const script = `
-    import { openPostgresCatalogue } from './platform/catalogue/postgres.ts'
-    const catalogue = await openPostgresCatalogue({ url: process.env.URL, namespace: '${namespace}', poolMax: 2 })
+  const catalogue = await openPostgresCatalogue({ url: server.url, namespace, poolMax: 2 })
+  t.teardown(() => catalogue.close())
+  inProcess(
+    t,
+    server.url,
+    namespace,
+    `const catalogue = await open()
     await catalogue.transaction(async (tx) => {
       await tx.query("INSERT INTO publishers (publisher_id, name, created_at) VALUES ('half', 'half', 1)")
       process.kill(process.pid, 'SIGSTOP')
-    }).catch(() => {})
-    process.exit(0)`
-  const { url } = server
-  const catalogue = await openPostgresCatalogue({ url, namespace, poolMax: 2 })
-  t.teardown(() => catalogue.close())
-  const child = execFile(process.execPath, ['--input-type=module', '-e', script], {
-    env: { ...process.env, URL: url },
-  })
-  t.teardown(() => child.kill('SIGKILL'))
-  const waits = `SELECT 1 AS one FROM pg_stat_activity
+    })`,
+  )
+  const stopped = `SELECT 1 AS one FROM pg_stat_activity
     WHERE state = 'idle in transaction' AND query LIKE 'INSERT INTO publishers%'`
-  await until(async () => (await catalogue.query(waits)).length > 0, {
+  await until(async () => (await catalogue.query(stopped)).length > 0, {
     timeoutMs: 20_000,
-    what: 'the other has the lock',
+    what: 'the other is in the middle of its transaction',
   })
   await catalogue.transaction((tx) => tx.query(insert, ['mine']))
   t.deepEqual(await namesIn(catalogue), ['mine'])
@@ -133,17 +190,11 @@ test('a writer that stops in the middle does not hold up the others for long', a
 test('processes that migrate at once: one does, all go on', async (t) => {
   const server = await startPostgres(t)
   const namespace = freshNamespace()
-  const script = `
-    import { openPostgresCatalogue } from './platform/catalogue/postgres.ts'
-    const catalogue = await openPostgresCatalogue({ url: process.env.URL, namespace: '${namespace}', poolMax: 2 })
-    await catalogue.close()`
-  const env = { ...process.env, URL: server.url }
-  const args = ['--input-type=module', '-e', script]
-  await Promise.all(
-    Array.from({ length: 4 }, () => promisify(execFile)(process.execPath, args, { env })),
+  const all = Array.from({ length: 4 }, () =>
+    once(inProcess(t, server.url, namespace, 'await (await open()).close()'), 'exit'),
   )
-  const { url } = server
-  const catalogue = await openPostgresCatalogue({ url, namespace, poolMax: 2 })
+  t.deepEqual(await Promise.all(all), Array(4).fill([0, null]))
+  const catalogue = await openPostgresCatalogue({ url: server.url, namespace, poolMax: 2 })
   t.teardown(() => catalogue.close())
   t.is((await catalogue.query('SELECT migration_id FROM migrations')).length, migrations.length)
 })

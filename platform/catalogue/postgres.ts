@@ -2,6 +2,7 @@
 // time, readers beside it. Why a lock and not serializable isolation with retries: a retry would run
 // the caller's work twice (docs/decisions/0012).
 import { ClickledgerError } from '#schemas/errors.ts'
+import { within } from '../wait.ts'
 import { migrate } from './migrate.ts'
 import type { Catalogue } from './port.ts'
 import { checkUrl, openFaultOf, placeOf } from './postgres-faults.ts'
@@ -25,6 +26,10 @@ export interface PostgresCatalogueOptions {
 
 const namespacePattern = /^([a-z][a-z0-9-]{0,30})?$/
 
+/** Writes of one thread that wait for each other, and how long. */
+const turnsMax = 1_000
+const turnMs = 20_000
+
 const shared = createShared()
 
 /**
@@ -44,19 +49,42 @@ async function open({ url, namespace, poolMax }: PostgresCatalogueOptions): Prom
   }
   const at = { url, schema: namespace || 'public' }
   await prepare(at)
-  // A pool for those who write: in a thread they take turns, and never all connections while
-  // another process has the lock. So reading goes on whatever is being written.
+  // Those who write take turns in a thread, on one connection: never do all connections wait for
+  // the lock of another process. So reading goes on whatever is being written.
   const writer = createPostgresPool({ ...at, max: 1 })
+  const inTurn = createTurns()
   const readers = createPostgresPool({ ...at, max: Math.max(1, poolMax - 1) })
   return {
     query: (sql, params = []) =>
       isRead(sql)
         ? readers.query(sql, params)
-        : writer.locked('shared', (tx) => tx.query(sql, params)),
-    transaction: (work) => writer.locked('exclusive', work),
+        : inTurn(() => writer.locked('shared', (tx) => tx.query(sql, params))),
+    transaction: (work) => inTurn(() => writer.locked('exclusive', work)),
     async close() {
       await Promise.all([writer.close(), readers.close()])
     },
+  }
+}
+
+/** One after the other, in the order of coming; who waits too long is told so and does nothing. */
+function createTurns() {
+  let tail: Promise<unknown> = Promise.resolve()
+  let waiting = 0
+  return async <T>(work: () => Promise<T>): Promise<T> => {
+    if (waiting >= turnsMax) {
+      throw new ClickledgerError('unavailable', `${turnsMax} writes wait for the catalogue already`)
+    }
+    const before = tail
+    const over = Promise.withResolvers<void>()
+    tail = before.then(() => over.promise)
+    waiting++
+    try {
+      await within(before, turnMs)
+      return await work()
+    } finally {
+      waiting--
+      over.resolve()
+    }
   }
 }
 
