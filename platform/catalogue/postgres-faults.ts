@@ -34,13 +34,13 @@ export function faultOf(error: unknown, detail = 'PostgreSQL does not answer'): 
 
 /** What a person must do, by SQLSTATE or system error code. */
 const fixes: Readonly<Record<string, string>> = {
-  '28P01': 'the password is wrong, or the user does not exist: correct them in the URL',
-  '28000': 'the server does not let this user in: correct the user, or allow it in pg_hba.conf',
-  '3D000': 'there is no such database: make it with CREATE DATABASE, or correct the name',
+  '28P01': 'The password is wrong, or the user does not exist: correct them in the URL',
+  '28000': 'The server does not let this user in: correct the user, or allow it in pg_hba.conf',
+  '3D000': 'There is no such database: make it with CREATE DATABASE, or correct the name',
   '42501':
-    'the user lacks a right: it needs CONNECT and CREATE on the database, or a schema of its own',
-  '42P06': 'the schema exists and belongs to another user',
-  ENOTFOUND: 'there is no such host: correct its name',
+    'The user lacks a right: it needs CONNECT and CREATE on the database, or a schema of its own',
+  '42P06': 'The schema exists and belongs to another user',
+  ENOTFOUND: 'There is no such host: correct its name',
 }
 
 /** Where a URL points to, without the password. */

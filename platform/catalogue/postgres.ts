@@ -1,6 +1,6 @@
 // The catalogue in PostgreSQL. Same SQL text and same meaning as the SQLite adapter: one writer at a
 // time, readers beside it. Why a lock and not serializable isolation with retries: a retry would run
-// the caller's work twice (docs/decisions/0012).
+// the caller's work twice (docs/decisions/0015).
 import { ClickledgerError } from '#schemas/errors.ts'
 import { within } from '../wait.ts'
 import { migrate } from './migrate.ts'
