@@ -46,7 +46,7 @@ export async function fetchVersitygw(fetching: Fetching): Promise<string> {
   const folder = await cached('versitygw', versitygw, fetching, async (into) => {
     const go = needProgram('go', 'Go: it fetches and builds versitygw, the S3 server')
     await run(go, ['install', '-trimpath', versitygw], {
-      env: { GOBIN: into },
+      env: { GOBIN: into, CGO_ENABLED: '0' }, // needs no C compiler
       signal: fetching.signal,
     })
   })

@@ -58,12 +58,10 @@ export function describeStatus(stack: Stack | undefined): string {
 }
 
 /** Lines for a shell or a file of settings. */
-export const describeEnv = (stack: Stack | undefined): string =>
-  stack
-    ? Object.entries(stack.env)
-        .map(([name, value]) => `${name}=${value}`)
-        .join('\n')
-    : noStack
+export const describeEnv = ({ env }: Stack): string =>
+  Object.entries(env)
+    .map(([name, value]) => `${name}=${value}`)
+    .join('\n')
 
 export const describeStart = (stack: Stack): string => `
 ${describeStatus(stack)}

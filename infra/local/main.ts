@@ -5,13 +5,14 @@ import { print, signalAbort } from '../../cli/options.ts'
 import { describeEnv, describeStart, describeStatus } from './describe.ts'
 import { followLogs } from './logs.ts'
 import { fixedPortBase } from './ports.ts'
-import { defaultStackDir, findStack, resetStack, startStack } from './stack.ts'
+import { defaultStackDir, findStack, openStack, resetStack, startStack } from './stack.ts'
 import {
   type KafkaVersion,
   kafkaVersions,
   portsInBlock,
   type ServerName,
   serverNames,
+  stateFileOf,
 } from './state.ts'
 
 interface Options {
@@ -108,7 +109,7 @@ function createProgram(): Command {
     print(describeStatus(findStack(dir)))
   })
   add('env', 'settings with which clickledger uses the stack').action(({ dir }: Options) => {
-    print(describeEnv(findStack(dir)))
+    print(describeEnv(openStack(stateFileOf(dir))))
   })
   add('logs', 'what the servers said last')
     .argument('[server]', 'one of them (default: all)', parseServer)

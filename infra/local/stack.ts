@@ -108,7 +108,10 @@ export function resetStack(dir = defaultStackDir): void {
 export function openStack(stateFile: string): Stack {
   const state = readState(stateFile)
   if (!state) {
-    throw new ClickledgerError('unavailable', `no local stack: ${stateFile} is missing`)
+    throw new ClickledgerError(
+      'unavailable',
+      `no local stack: ${stateFile} is missing. Start one: npm run stack`,
+    )
   }
   return stackOf(state.config)
 }

@@ -2,14 +2,16 @@
 // own, runs the tests that need real servers, and stops it, however the tests end. TEST_STACK set to
 // the state file of a running stack: runs on that one and leaves it as it is.
 import { spawn } from 'node:child_process'
-import { chmodSync, cpSync, mkdtempSync, rmSync } from 'node:fs'
+import { chmodSync, cpSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { lockDirectory } from '#platform/directory-lock.ts'
 import { describeError } from '../../cli/exit.ts'
 import { print, signalAbort } from '../../cli/options.ts'
-import { startStack } from './stack.ts'
+import { findStack, startStack } from './stack.ts'
 
+const dirPrefix = 'clickledger-stack-'
 const root = fileURLToPath(new URL('../../', import.meta.url))
 
 /** Runs ava, its output as it comes. @returns its exit code */
@@ -28,10 +30,28 @@ function runAva(stateFile: string, signal: AbortSignal): Promise<number> {
   return promise
 }
 
+/** Stacks of runs that were killed and could not stop them. */
+async function killAbandoned(): Promise<void> {
+  const dirs = readdirSync(tmpdir()).filter((name) => name.startsWith(dirPrefix))
+  for (const dir of dirs.map((name) => join(tmpdir(), name))) {
+    const stack = findStack(dir)
+    if (!stack) continue
+    try {
+      lockDirectory(join(dir, 'owner'))() // free: who held it is dead
+    } catch {
+      continue
+    }
+    await stack.kill()
+    rmSync(dir, { recursive: true, force: true, maxRetries: 5 })
+  }
+}
+
 async function main(): Promise<number> {
   const signal = signalAbort()
   if (process.env.TEST_STACK) return runAva(process.env.TEST_STACK, signal)
-  const dir = mkdtempSync(join(tmpdir(), 'clickledger-stack-'))
+  await killAbandoned()
+  const dir = mkdtempSync(join(tmpdir(), dirPrefix))
+  const unlock = lockDirectory(join(dir, 'owner'))
   chmodSync(dir, 0o711) // PostgreSQL may have to run as another user
   const startedAt = performance.now()
   const seconds = () => ((performance.now() - startedAt) / 1000).toFixed(1)
@@ -48,6 +68,7 @@ async function main(): Promise<number> {
     }
   } finally {
     keepLogs(dir, code)
+    unlock()
     rmSync(dir, { recursive: true, force: true, maxRetries: 5 })
   }
   return code
