@@ -2,6 +2,7 @@
 // outlives its tasks: the tasks say what they hold, and the brokers must know those very segments.
 import type { LogReader } from '../event-log/port.ts'
 import type { DruidClient } from './druid-http.ts'
+import { servedSegments } from './druid-segments.ts'
 import type { DruidNames } from './druid-specs.ts'
 
 const chatTimeoutMs = 2_000
@@ -72,13 +73,6 @@ interface Announced {
   readonly version: string
   readonly shardSpec: { readonly partitionNum: number }
 }
-interface Candidate {
-  readonly interval: string
-  readonly version: string
-  readonly partitionNumber: number
-  readonly locations: readonly { readonly host: string; readonly hostAndTlsPort: string | null }[]
-}
-
 export interface RealtimeParts {
   readonly client: DruidClient
   readonly names: DruidNames
@@ -139,18 +133,13 @@ export function createRealtime(parts: RealtimeParts) {
   /** Whether a broker asks this server for each of these segments. */
   const shown = async (broker: string, server: string, segments: readonly Announced[]) => {
     if (segments.length === 0) return true
-    const intervals = [...new Set(segments.map(({ interval }) => interval))].join(',')
-    const path = `/druid/v2/datasources/${names.speed}/candidates?intervals=${encodeURIComponent(intervals)}`
-    const answer = await client.ask({
-      ...{ path, timeoutMs: chatTimeoutMs },
-      ...(broker ? { server: broker } : {}),
-    })
+    const intervals = [...new Set(segments.map(({ interval }) => interval))]
+    const served = await servedSegments(client, names.speed, intervals, broker)
     const known = new Set(
-      (answer as readonly Candidate[]).flatMap(
-        ({ interval, version, partitionNumber, locations: at }) =>
-          at.map(({ host, hostAndTlsPort }) =>
-            segmentKey(interval, version, partitionNumber, hostAndTlsPort ?? host),
-          ),
+      served.flatMap(({ interval, version, partitionNumber, locations: at }) =>
+        at.map(({ host, hostAndTlsPort }) =>
+          segmentKey(interval, version, partitionNumber, hostAndTlsPort ?? host),
+        ),
       ),
     )
     const { host } = new URL(server)

@@ -1,27 +1,26 @@
 // Removes old hours of the speed view from Druid. Realtime tasks hold what nobody can mark as unused,
 // so they are made to publish first.
-import { ClickledgerError } from '#schemas/errors.ts'
-import { hourMs } from '#schemas/paths.ts'
+import { hourOf } from '#schemas/paths.ts'
 import { until } from '../wait.ts'
 import type { DruidClient } from './druid-http.ts'
 import type { SupervisorStatus } from './druid-realtime.ts'
+import { servedSegments } from './druid-segments.ts'
 import { type DruidNames, intervalOf } from './druid-specs.ts'
 
 /** Every click is after this. */
 const firstTime = 0
-const handOffTimeoutMs = 120_000
+const handOffTimeoutMs = 300_000
 
-/** Tasks publish what they have, and new ones go on from there. */
-async function handOff(client: DruidClient, speed: string): Promise<void> {
+/** Tasks publish what they have, and new ones go on from there. @returns whether there were any */
+async function handOff(client: DruidClient, speed: string): Promise<boolean> {
   const supervisor = `/druid/indexer/v1/supervisor/${speed}`
   const { payload } = (await client.askAgain({ path: `${supervisor}/status` })) as {
-    payload: SupervisorStatus & { readonly taskCount?: number }
+    payload: SupervisorStatus
   }
-  const groups = new Set(payload.activeTasks.map((_, i) => i))
-  await client.ask({
-    path: `${supervisor}/taskGroups/handoff`,
-    body: { taskGroupIds: [...groups] },
-  })
+  const taskGroupIds = payload.activeTasks.map((_, group) => group)
+  if (taskGroupIds.length === 0) return false
+  await client.ask({ path: `${supervisor}/taskGroups/handoff`, body: { taskGroupIds } })
+  return true
 }
 
 /** Removes the hours of the speed view before `time`; answers lose them within seconds. */
@@ -31,25 +30,23 @@ export async function dropSpeedHours(
   time: number,
 ): Promise<void> {
   if (time <= firstTime) return
-  const end = time - (time % hourMs)
-  // Until they are handed over to historicals: a task waits for that, and shows them until then.
+  const end = hourOf(time)
+  // Until no task serves any of them: a task waits for the loading of what it has published, and for
+  // ever if that was dropped meanwhile, and shows it all that time.
   const realtime = async () => {
-    const rows = await client.sql(
-      `SELECT COUNT(*) FROM sys.segments WHERE datasource = '${speed}' AND is_realtime = 1
-       AND "start" >= '${new Date(firstTime).toISOString()}'
-       AND "end" <= '${new Date(end).toISOString()}'`,
-    )
-    return Number(rows[0]?.[0] ?? 0)
+    const segments = await servedSegments(client, speed, [intervalOf(firstTime, end)])
+    return segments.some(({ locations }) => locations.some(({ type }) => type !== 'historical'))
   }
-  if ((await realtime()) > 0) {
-    await handOff(client, speed)
-    await until(async () => (await realtime()) === 0, {
-      ...{ timeoutMs: handOffTimeoutMs, everyMs: 500 },
-      what: 'the realtime tasks of the speed view have published',
-    }).catch((error: Error) => {
-      throw new ClickledgerError('unavailable', error.message, error)
-    })
+  let asked = false
+  const published = async () => {
+    if (!(await realtime())) return true
+    if (!asked) asked = await handOff(client, speed)
+    return false
   }
+  await until(published, {
+    ...{ timeoutMs: handOffTimeoutMs, everyMs: 500 },
+    what: 'the realtime tasks of the speed view have published',
+  })
   await client.askAgain({
     path: `/druid/coordinator/v1/datasources/${speed}/markUnused`,
     body: { interval: intervalOf(firstTime, end) },

@@ -16,6 +16,30 @@ export interface MissingSegment {
   readonly end: number // exclusive
 }
 
+/** A segment that a broker would ask somebody for. */
+export interface ServedSegment {
+  readonly interval: string
+  readonly version: string
+  readonly partitionNumber: number
+  readonly locations: readonly {
+    readonly host: string
+    readonly hostAndTlsPort: string | null
+    readonly type: string
+  }[]
+}
+
+/** What a broker sees served in these intervals. @param server - a broker; '' is the router */
+export async function servedSegments(
+  client: DruidClient,
+  dataSource: string,
+  intervals: readonly string[],
+  server = '',
+): Promise<readonly ServedSegment[]> {
+  const path = `/druid/v2/datasources/${dataSource}/candidates?intervals=${encodeURIComponent(intervals.join(','))}`
+  const answer = await client.ask({ path, ...(server ? { server } : {}) })
+  return answer as readonly ServedSegment[]
+}
+
 const textList = (texts: readonly string[]) =>
   texts.map((text) => `'${text.replaceAll("'", "''")}'`).join(', ')
 

@@ -5,6 +5,7 @@ import type { Settings } from '../config.ts'
 import { until } from '../wait.ts'
 import { type DruidClient, DruidError } from './druid-http.ts'
 import { timestampSql } from './druid-query.ts'
+import type { SupervisorStatus } from './druid-realtime.ts'
 import {
   anchorLayer,
   anchorTask,
@@ -19,6 +20,7 @@ import type { Tasks } from './druid-tasks.ts'
 const views: readonly View[] = ['batch', 'speed']
 /** An anchor is loaded within seconds; the first task of a cold Druid takes longer. */
 const anchorTimeoutMs = 300_000
+const connectTimeoutMs = 30_000
 
 export interface SetupParts {
   readonly client: DruidClient
@@ -86,7 +88,31 @@ async function ensureAnchor({ client, names, tasks }: SetupParts, view: View): P
   })
 }
 
-async function ensureSupervisor({ client, names, settings }: SetupParts): Promise<void> {
+/** A new supervisor has to reach the brokers; that it cannot is told now, not found out later. */
+async function untilConnected({ client, names }: SetupParts): Promise<void> {
+  const path = `/druid/indexer/v1/supervisor/${names.speed}/status`
+  const connecting = new Set(['PENDING', 'CONNECTING_TO_STREAM', 'UNABLE_TO_CONNECT_TO_STREAM'])
+  const connected = async () => {
+    const { payload } = (await client.askAgain({ path })) as { payload: SupervisorStatus }
+    const reason = payload.recentErrors[0]?.message
+    if (!connecting.has(payload.detailedState)) return true
+    if (reason !== undefined) throw new Error(reason)
+    return false
+  }
+  const what = `connected ${names.topic}`
+  await until(connected, { timeoutMs: connectTimeoutMs, everyMs: 200, what }).catch(
+    (error: Error) => {
+      throw new ClickledgerError(
+        'invalid-settings',
+        `Druid's supervisor ${names.speed} does not reach ${names.topic} (${error.message}): check CLICKLEDGER_DRUID_KAFKA_BROKERS and the CLICKLEDGER_KAFKA_ settings of the user.`,
+        error,
+      )
+    },
+  )
+}
+
+async function ensureSupervisor(parts: SetupParts): Promise<void> {
+  const { client, names, settings } = parts
   const wanted = supervisorSpec(settings)
   const path = `/druid/indexer/v1/supervisor/${names.speed}`
   const actual = await client.askAgain({ path }).catch((error: unknown) => {
@@ -100,10 +126,11 @@ async function ensureSupervisor({ client, names, settings }: SetupParts): Promis
       if (!(error instanceof DruidError) || error.status === 0 || error.status >= 500) throw error
       throw new ClickledgerError(
         'invalid-settings',
-        `Druid rejects the supervisor of ${names.speed} (${error.message}). It needs the extensions druid-kafka-indexing-service and druid-datasketches in druid.extensions.loadList, and brokers that it reaches: CLICKLEDGER_DRUID_KAFKA_BROKERS.`,
+        `Druid rejects the supervisor of ${names.speed} (${error.message}). It needs the extensions druid-kafka-indexing-service and druid-datasketches in druid.extensions.loadList.`,
         error,
       )
     })
+  await untilConnected(parts)
 }
 
 /** Makes the datasources and the supervisor. @throws ClickledgerError that names the setting */

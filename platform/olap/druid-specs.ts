@@ -230,7 +230,8 @@ export function supervisorSpec(settings: Settings): Spec {
       taskDuration: `PT${Math.round(settings.CLICKLEDGER_DRUID_TASK_DURATION / 1000)}S`,
       startDelay: 'PT1S',
       period: 'PT5S',
-      completionTimeout: 'PT30M',
+      // In seconds, as Druid says it back: otherwise it would differ for ever.
+      completionTimeout: 'PT1800S',
       useEarliestOffset: true,
     },
     tuningConfig: {

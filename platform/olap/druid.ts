@@ -124,6 +124,7 @@ function storeOf(parts: StoreParts): OlapStore {
     turn = result.catch(() => {})
     return result
   }
+  let closing: Promise<void> | undefined
   /** Every failure becomes one that callers know. */
   const told = async <T>(work: Promise<T>): Promise<T> =>
     work.catch((error: unknown) => {
@@ -138,10 +139,9 @@ function storeOf(parts: StoreParts): OlapStore {
     hourTotals: (view, start, end) => told(hourTotals(view, start, end)),
     query: (report) => told(query(report)),
     dropSpeedBefore: (time) => told(inTurn(() => dropSpeedHours(client, names, time))),
-    async close() {
-      await turn
-      await realtime.close()
-      await client.close()
+    close() {
+      closing ??= turn.then(realtime.close).then(client.close)
+      return closing
     },
   }
 }

@@ -36,7 +36,10 @@ export async function dropDruid(settings: Settings): Promise<void> {
   try {
     await post(`/druid/indexer/v1/supervisor/${speed}/terminate`)
     for (const dataSource of [batch, speed]) {
-      await post(`/druid/indexer/v1/datasources/${dataSource}/shutdownAllTasks`)
+      // A task would wait minutes for the loading of what is dropped here.
+      const path = `/druid/indexer/v1/tasks?datasource=${dataSource}&state=running`
+      const tasks = (await client.askAgain({ path })) as { readonly id: string }[]
+      for (const { id } of tasks) await post(`/druid/indexer/v1/task/${id}/shutdown`)
       await post(`/druid/coordinator/v1/datasources/${dataSource}/markUnused`, { interval })
     }
   } finally {
