@@ -1,6 +1,8 @@
 // The two stacks that end-to-end tests run on, unchanged.
 import type { ExecutionContext } from 'ava'
+import { readSettings } from '#platform/config.ts'
 import { scratchDir } from './contract.ts'
+import { dropDruid } from './druid.ts'
 import { stackEnv } from './stack.ts'
 
 export interface TestStack {
@@ -19,7 +21,11 @@ export const embedded: TestStack = {
 
 export const real: TestStack = {
   name: 'real servers',
-  env: stackEnv,
+  env(t) {
+    const env = stackEnv(t)
+    t.teardown(() => dropDruid(readSettings(env)))
+    return env
+  },
   // HLL with lgK 12: relative standard error 1.04 / sqrt(2^12) = 1.6 %; three of them.
   uniquesError: 0.05,
 }

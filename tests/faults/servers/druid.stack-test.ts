@@ -29,7 +29,7 @@ for (const victim of victims) {
         await run.untilCounted(`after ${victim} came back`)
       }
       const seen = await watch.stop()
-      t.log(JSON.stringify({ victim, rounds, ...(await run.finish()), ...seen }))
+      t.log(JSON.stringify({ victim, rounds, ...(await run.finish()), reports: seen }))
     },
   )
 }

@@ -33,6 +33,6 @@ test.serial(
       await run.untilJudged('after Kafka hung')
     }
     const seen = await watch.stop()
-    t.log(JSON.stringify({ rounds, ...(await run.finish()), ...seen }))
+    t.log(JSON.stringify({ rounds, ...(await run.finish()), reports: seen }))
   },
 )

@@ -28,5 +28,5 @@ test.serial(`S3, PostgreSQL and Redis away ${rounds} times: nothing is lost`, as
     }
   }
   const seen = await watch.stop()
-  t.log(JSON.stringify({ rounds, ...(await run.finish()), ...seen }))
+  t.log(JSON.stringify({ rounds, ...(await run.finish()), reports: seen }))
 })
