@@ -127,6 +127,7 @@ export function createPostgresPool(options: PostgresOptions): PostgresPool {
   const pool = new Pool({
     connectionString: url,
     max,
+    min: 1, // of those made, one stays: nobody waits for a new one after a quiet minute
     types: parsers,
     connectionTimeoutMillis: limits.connectMs,
     query_timeout: limits.answerMs,

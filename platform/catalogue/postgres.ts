@@ -51,9 +51,10 @@ async function open({ url, namespace, poolMax }: PostgresCatalogueOptions): Prom
   await prepare(at)
   // Those who write take turns in a thread, on one connection: never do all connections wait for
   // the lock of another process. So reading goes on whatever is being written.
-  const writer = createPostgresPool({ ...at, max: 1 })
   const inTurn = createTurns()
+  const writer = createPostgresPool({ ...at, max: 1 })
   const readers = createPostgresPool({ ...at, max: Math.max(1, poolMax - 1) })
+  await readers.query('SELECT 1', []) // the first user need not wait for a connection to be made
   return {
     query: (sql, params = []) =>
       isRead(sql)
