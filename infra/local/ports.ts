@@ -16,7 +16,8 @@ export async function takenPorts(portBase: number): Promise<number[]> {
   return ports.filter((_, i) => !free[i])
 }
 
-function isFree(port: number): Promise<boolean> {
+/** Whether nothing listens on this port. */
+export function isFree(port: number): Promise<boolean> {
   const { promise, resolve } = Promise.withResolvers<boolean>()
   const server = createServer()
   server.once('error', () => resolve(false))

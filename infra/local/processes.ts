@@ -10,7 +10,6 @@ import {
   readdirSync,
   readFileSync,
   renameSync,
-  rmSync,
   statSync,
 } from 'node:fs'
 import { dirname } from 'node:path'
@@ -116,33 +115,24 @@ export function signalProcess(
 
 /** Ends it in an orderly way; what has not ended within `timeoutMs` is killed. */
 export async function endProcess(pidFile: string, signal: NodeJS.Signals, timeoutMs: number) {
-  if (signalProcess(pidFile, signal)) {
-    signalProcess(pidFile, 'SIGCONT', { withChildren: true }) // a paused one hears no other signal
-    await untilGone(pidFile, timeoutMs).catch(() => killProcess(pidFile))
-  }
-  rmSync(pidFile, { force: true })
+  const pid = runningPid(pidFile)
+  if (!signalProcess(pidFile, signal)) return
+  signalProcess(pidFile, 'SIGCONT', { withChildren: true }) // a paused one hears no other signal
+  await untilGone(pidFile, pid, timeoutMs).catch(() => killProcess(pidFile))
 }
 
 /** Ends it as a crash does, its children with it, and waits until it is gone. */
 export async function killProcess(pidFile: string) {
   const pid = runningPid(pidFile)
-  signalProcess(pidFile, 'SIGKILL', { withChildren: true })
-  await untilGone(pidFile, goneWithinMs)
-  // PostgreSQL takes a dead server that nobody has collected yet for a living one. Where nobody ever
-  // does, there is nothing to wait for.
-  if (pid !== undefined) await untilCollected(pid).catch(() => {})
-  rmSync(pidFile, { force: true })
+  if (!signalProcess(pidFile, 'SIGKILL', { withChildren: true })) return
+  await untilGone(pidFile, pid, goneWithinMs)
 }
 
-const untilGone = (pidFile: string, timeoutMs: number) =>
-  until(() => runningPid(pidFile) === undefined, {
+// The file stays: it is known to be old, and by now it may be that of the next process.
+const untilGone = (pidFile: string, pid: number | undefined, timeoutMs: number) =>
+  until(() => runningPid(pidFile) !== pid, {
     ...{ timeoutMs, everyMs: 25 },
     what: `the process of ${pidFile} ends`,
-  })
-
-const untilCollected = (pid: number) =>
-  until(() => !identityOf(pid)?.isZombie, {
-    ...{ timeoutMs: collectedWithinMs, everyMs: 25, what: `process ${pid} is collected` },
   })
 
 export interface Launch {

@@ -1,8 +1,11 @@
 // A server of the stack as tests and commands hold it: it can be started, stopped, killed and paused
 // from any process, because all it knows comes from the state file and the pid file.
 import { mkdirSync, readFileSync } from 'node:fs'
-import { pause as wait } from '#platform/wait.ts'
+import { join } from 'node:path'
+import { lockDirectory } from '#platform/directory-lock.ts'
+import { until, pause as wait } from '#platform/wait.ts'
 import { ClickledgerError } from '#schemas/errors.ts'
+import { isFree } from './ports.ts'
 import { endProcess, killProcess, launch, runningPid, signalProcess } from './processes.ts'
 import { serverKinds } from './servers/plans.ts'
 import {
@@ -18,6 +21,7 @@ import {
 /** On a busy machine a JVM takes its time. */
 const readyWithinMs = 180_000
 const askedEveryMs = 200
+const portFreeWithinMs = 5_000
 const logCharsShown = 3_000
 
 export interface Server {
@@ -26,7 +30,10 @@ export interface Server {
   readonly logFile: string
   /** Of the process that runs now; undefined: none does. */
   pid(): number | undefined
-  /** Starts it on its data and port, and returns when it is ready. Nothing to do where it runs. */
+  /**
+   * Starts it on its data and port, and returns when it is ready. Nothing to do where it runs.
+   * @throws ClickledgerError `already-running` where another process is just launching it
+   */
   start(signal?: AbortSignal): Promise<void>
   /** An orderly end. */
   stop(): Promise<void>
@@ -43,9 +50,21 @@ export function createServer(config: StackConfig, name: ServerName): Server {
   const plan = serverKinds[name].plan(config)
   const pidFile = pidFileOf(config, name)
   const logFile = logFileOf(config, name)
+  const port = portOf(config, name)
   const pid = () => runningPid(pidFile)
   const signalAll = (signal: 'SIGSTOP' | 'SIGCONT') => {
     if (!signalProcess(pidFile, signal, { withChildren: true })) throw notRunning(name)
+  }
+
+  const launchServer = async (signal?: AbortSignal) => {
+    mkdirSync(dataDirOf(config, name), { recursive: true })
+    await plan.prepare?.()
+    // What listens there would be taken for this server.
+    const options = { timeoutMs: portFreeWithinMs, what: `port ${port} for ${name} is free` }
+    await until(() => isFree(port), options)
+    signal?.throwIfAborted()
+    await launch({ ...plan, pidFile, logFile })
+    writeState(config)
   }
 
   const untilReady = async (signal?: AbortSignal) => {
@@ -65,15 +84,13 @@ export function createServer(config: StackConfig, name: ServerName): Server {
   }
 
   return {
-    ...{ name, logFile, pid },
-    port: portOf(config, name),
+    ...{ name, port, logFile, pid },
     async start(signal) {
-      if (pid() === undefined) {
-        mkdirSync(dataDirOf(config, name), { recursive: true })
-        await plan.prepare?.()
-        signal?.throwIfAborted()
-        await launch({ ...plan, pidFile, logFile })
-        writeState(config)
+      const unlock = lockDirectory(join(config.dir, 'run', `${name}.lock`))
+      try {
+        if (pid() === undefined) await launchServer(signal)
+      } finally {
+        unlock()
       }
       await untilReady(signal)
       await plan.provide?.()

@@ -10,7 +10,7 @@ import { readSettings } from '#platform/config.ts'
 import { kafkaClient } from '#platform/event-log/kafka-client.ts'
 import { until } from '#platform/wait.ts'
 import { scratchDir } from '../../tests/support/contract.ts'
-import { takenPorts } from './ports.ts'
+import { isFree, takenPorts } from './ports.ts'
 import { findStack, localStackEnv, openStack, resetStack, type Stack, startStack } from './stack.ts'
 import type { ServerName } from './state.ts'
 
@@ -134,6 +134,19 @@ test('a paused server answers nothing until it is resumed', async (t) => {
   stack.server('redis').resume()
   await answer
   t.true(isAnswered)
+})
+
+test('a server that two start at once is launched once', async (t) => {
+  const { stateFile } = await startStack({ dir: stackDir(t), only: ['redis'], ports: 'free' })
+  const [one, two] = [openStack(stateFile).server('redis'), openStack(stateFile).server('redis')]
+  await one.kill()
+  const results = await Promise.allSettled([one.start(), two.start()])
+  const refused = results.filter((result) => result.status === 'rejected')
+  for (const { reason } of refused) t.is(reason.code, 'already-running')
+  t.true(refused.length < 2)
+  t.is(one.pid(), two.pid())
+  await one.stop()
+  t.true(await isFree(one.port), 'no second one is left')
 })
 
 test('a start that is interrupted stops what it started', async (t) => {
