@@ -6,6 +6,8 @@ import type { NewRecord } from './port.ts'
 
 /** Before compression, so well below what brokers take by default (1 MiB). */
 const sendBytesMax = 768 * 1024
+/** kafkajs' work on a send grows with the square of its records. */
+const sendRecordsMax = 2_000
 const recordOverheadBytes = 32
 
 /**
@@ -26,7 +28,9 @@ export function sendsOf(topic: string, partitions: number, records: readonly New
     const partition = partitionOf(key, partitions)
     const bytes = value.length + key.length + recordOverheadBytes
     let into = open.get(partition)
-    if (!into || into.bytes + bytes > sendBytesMax) {
+    const isFull =
+      into && (into.bytes + bytes > sendBytesMax || into.send.messages.length >= sendRecordsMax)
+    if (!into || isFull) {
       into = { send: { topic, partition, messages: [] }, bytes: 0 }
       open.set(partition, into)
       sends.push(into.send)
