@@ -126,6 +126,9 @@ export async function killProcess(pidFile: string) {
   const pid = runningPid(pidFile)
   if (!signalProcess(pidFile, 'SIGKILL', { withChildren: true })) return
   await untilGone(pidFile, pid, goneWithinMs)
+  // PostgreSQL takes a dead server that nobody has collected yet for a living one. Where nobody ever
+  // does, there is nothing to wait for.
+  if (pid !== undefined) await untilCollected(pid).catch(() => {})
 }
 
 // The file stays: it is known to be old, and by now it may be that of the next process.
@@ -133,6 +136,11 @@ const untilGone = (pidFile: string, pid: number | undefined, timeoutMs: number) 
   until(() => runningPid(pidFile) !== pid, {
     ...{ timeoutMs, everyMs: 25 },
     what: `the process of ${pidFile} ends`,
+  })
+
+const untilCollected = (pid: number) =>
+  until(() => !identityOf(pid)?.isZombie, {
+    ...{ timeoutMs: collectedWithinMs, everyMs: 25, what: `process ${pid} is collected` },
   })
 
 export interface Launch {
