@@ -91,6 +91,10 @@ export async function startPostgres(t: ExecutionContext): Promise<PostgresServer
     [pid(), ...execFileSync('pgrep', ['-P', String(pid())], { encoding: 'utf8' }).split('\n')]
       .map(Number)
       .filter((id) => id > 0)
+  let hung: number[] = []
+  const goOn = () => {
+    for (const id of hung.splice(0)) process.kill(id, 'SIGCONT')
+  }
   const own: PostgresServer = {
     ...{ url, password, pid, sql },
     async start() {
@@ -105,6 +109,7 @@ export async function startPostgres(t: ExecutionContext): Promise<PostgresServer
       await until(answers, { timeoutMs: startTimeoutMs, everyMs: 50, what: 'PostgreSQL answers' })
     },
     async kill() {
+      goOn() // what is stopped does not even die
       const ended = server
       if (!ended || ended.exitCode !== null) return
       const exited = new Promise((resolve) => ended.once('exit', resolve))
@@ -112,11 +117,9 @@ export async function startPostgres(t: ExecutionContext): Promise<PostgresServer
       await exited
     },
     hang() {
-      const stopped = family()
-      for (const id of stopped) process.kill(id, 'SIGSTOP')
-      return () => {
-        for (const id of stopped) process.kill(id, 'SIGCONT')
-      }
+      hung = family()
+      for (const id of hung) process.kill(id, 'SIGSTOP')
+      return goOn
     },
   }
   await own.start()
