@@ -17,7 +17,7 @@ import { scratchDir } from '../tests/support/contract.ts'
 
 const partitions = 2
 /** Each run of clicks is archived apart, so that the chains have several manifests. */
-const runClicks = 1_000
+const runClicks = 2_500
 
 export interface ArchiveFixture {
   /** Folder of raw/, manifests/ and runs/. */

@@ -43,7 +43,7 @@ export interface Spark {
   close(): void
 }
 
-const taskMs = 5 * 60_000
+const taskMs = 8 * 60_000
 
 /** Starts a session. @param dir - a scratch folder */
 export async function openSpark(dir: string): Promise<Spark> {
