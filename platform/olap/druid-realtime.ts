@@ -9,10 +9,11 @@ const chatTimeoutMs = 2_000
 /** How long a reader may wait for what lies between the applied offset and the end. */
 const peekWaitMs = 500
 
+type Offsets = Readonly<Record<string, number>>
+
 interface TaskReport {
   readonly id: string
-  readonly startingOffsets: Readonly<Record<string, number>>
-  readonly currentOffsets?: Readonly<Record<string, number>>
+  readonly startingOffsets: Offsets
 }
 
 export interface SupervisorStatus {
@@ -26,9 +27,9 @@ export interface SupervisorStatus {
 
 /** A task's part of the chain from what is published to what is applied. */
 export interface TaskState {
-  readonly start: Readonly<Record<string, number>>
+  readonly start: Offsets
   /** What it holds and brokers show; undefined: nothing of it can be seen. */
-  readonly visible: Readonly<Record<string, number>> | undefined
+  readonly visible: Offsets | undefined
   /** It has ended well: all of it is published. */
   readonly done: boolean
 }
@@ -62,10 +63,6 @@ export function appliedOf(partition: number, tasks: readonly TaskState[]): numbe
   return applied
 }
 
-/** One segment of one server, as both sides name it. */
-const segmentKey = (interval: string, version: string, partition: number, server: string) =>
-  `${interval} ${version} ${partition} ${server}`
-
 interface Announced {
   readonly action: string
   readonly dataSource: string
@@ -73,6 +70,11 @@ interface Announced {
   readonly version: string
   readonly shardSpec: { readonly partitionNum: number }
 }
+/** A segment as both sides name it. */
+const segmentKey = (segment: { interval: string; version: string }, partition: number) =>
+  `${segment.interval} ${segment.version} ${partition}`
+const keyOf = (segment: Announced) => segmentKey(segment, segment.shardSpec.partitionNum)
+
 export interface RealtimeParts {
   readonly client: DruidClient
   readonly names: DruidNames
@@ -86,9 +88,14 @@ export interface RealtimeParts {
 export function createRealtime(parts: RealtimeParts) {
   const { client, names, partitions } = parts
   const locations = new Map<string, string>()
+  /** The last offsets of a task that brokers showed all of, and in which segments. */
+  const proven = new Map<string, { offsets: Offsets; segments: ReadonlySet<string> }>()
   /** Largest offset below which everything was once seen to be published. */
   const published = new Array<number>(partitions).fill(0)
   let last: SupervisorStatus | undefined
+  /** The furthest that was ever shown, and whether it is shown now. */
+  const furthest = new Array<number>(partitions).fill(0)
+  let regressed = false
 
   const status = async (): Promise<SupervisorStatus> => {
     const path = `/druid/indexer/v1/supervisor/${names.speed}/status`
@@ -130,35 +137,43 @@ export function createRealtime(parts: RealtimeParts) {
     return (requests ?? []).filter((r) => r.action === 'load' && r.dataSource === names.speed)
   }
 
-  /** Whether a broker asks this server for each of these segments. */
-  const shown = async (broker: string, server: string, segments: readonly Announced[]) => {
-    if (segments.length === 0) return true
+  /** Those of a server's segments that a broker does not ask it for. */
+  const unknownTo = async (broker: string, server: string, segments: readonly Announced[]) => {
+    if (segments.length === 0) return []
     const intervals = [...new Set(segments.map(({ interval }) => interval))]
     const served = await servedSegments(client, names.speed, intervals, broker)
-    const known = new Set(
-      served.flatMap(({ interval, version, partitionNumber, locations: at }) =>
-        at.map(({ host, hostAndTlsPort }) =>
-          segmentKey(interval, version, partitionNumber, hostAndTlsPort ?? host),
-        ),
-      ),
-    )
     const { host } = new URL(server)
-    return segments.every(({ interval, version, shardSpec }) =>
-      known.has(segmentKey(interval, version, shardSpec.partitionNum, host)),
+    const known = new Set(
+      served
+        .filter(({ locations: at }) => at.some((l) => (l.hostAndTlsPort ?? l.host) === host))
+        .map((segment) => segmentKey(segment, segment.partitionNumber)),
     )
+    return segments.map(keyOf).filter((key) => !known.has(key))
+  }
+
+  /** Offsets of a task that brokers show all of. */
+  const visibleOf = async (id: string): Promise<TaskState['visible']> => {
+    const server = await locate(id)
+    // In this order: the segments include those of every row below the offsets.
+    const path = `/druid/worker/v1/chat/${encodeURIComponent(id)}/offsets/current`
+    const offsets = (await client.ask({ server, path, timeoutMs: chatTimeoutMs })) as Offsets
+    const segments = await announced(server)
+    const brokers = await parts.brokers()
+    const unknown = (
+      await Promise.all(brokers.map((broker) => unknownTo(broker, server, segments)))
+    ).flat()
+    const before = proven.get(id)
+    // A broker that has not found a new hour yet still shows what it showed.
+    if (unknown.length > 0) {
+      return before && !unknown.some((key) => before.segments.has(key)) ? before.offsets : undefined
+    }
+    proven.set(id, { offsets, segments: new Set(segments.map(keyOf)) })
+    return offsets
   }
 
   const stateOf = async ({ id, startingOffsets: start }: TaskReport): Promise<TaskState> => {
     try {
-      const server = await locate(id)
-      // In this order: the segments include those of every row below the offsets.
-      const chat = `/druid/worker/v1/chat/${encodeURIComponent(id)}/offsets/current`
-      const offsets = await client.ask({ server, path: chat, timeoutMs: chatTimeoutMs })
-      const segments = await announced(server)
-      const brokers = await parts.brokers()
-      const known = await Promise.all(brokers.map((broker) => shown(broker, server, segments)))
-      const visible = known.every(Boolean) ? (offsets as Record<string, number>) : undefined
-      return { start, visible, done: false }
+      return { start, visible: await visibleOf(id), done: false }
     } catch {
       return { start, visible: undefined, done: await ended(id) }
     }
@@ -168,11 +183,17 @@ export function createRealtime(parts: RealtimeParts) {
 
   return {
     status,
+    /** Queries show less than they did: a task died with what it had not published. */
+    regressed: () => regressed,
     async applied(): Promise<number[]> {
       const { activeTasks, publishingTasks } = await status()
       const reports = [...publishingTasks, ...activeTasks]
       const known = new Set(reports.map(({ id }) => id))
-      for (const id of locations.keys()) if (!known.has(id)) locations.delete(id)
+      for (const id of [...locations.keys(), ...proven.keys()]) {
+        if (known.has(id)) continue
+        locations.delete(id)
+        proven.delete(id)
+      }
       const tasks = await Promise.all(reports.map(stateOf))
       const applied = published.map((before, partition) => {
         const starts = tasks.map(({ start }) => start[partition] ?? Number.POSITIVE_INFINITY)
@@ -180,6 +201,10 @@ export function createRealtime(parts: RealtimeParts) {
         if (Number.isFinite(first)) published[partition] = Math.max(before, first)
         return appliedOf(partition, tasks) ?? before
       })
+      regressed = applied.some((offset, partition) => offset < (furthest[partition] ?? 0))
+      for (const [partition, offset] of applied.entries()) {
+        furthest[partition] = Math.max(furthest[partition] ?? 0, offset)
+      }
       const ends = await parts.endOffsets()
       return applied.map((offset, partition) => peeks.past(partition, offset, ends[partition] ?? 0))
     },

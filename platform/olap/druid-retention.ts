@@ -28,6 +28,7 @@ export async function dropSpeedHours(
   client: DruidClient,
   { speed }: DruidNames,
   time: number,
+  signal: AbortSignal,
 ): Promise<void> {
   if (time <= firstTime) return
   const end = hourOf(time)
@@ -40,6 +41,7 @@ export async function dropSpeedHours(
   let asked = false
   const published = async () => {
     if (!(await realtime())) return true
+    signal.throwIfAborted()
     if (!asked) asked = await handOff(client, speed)
     return false
   }

@@ -19,7 +19,8 @@ export interface TaskRequest {
 
 type TaskEnd = 'SUCCESS' | 'FAILED' | 'RUNNING'
 
-export function createTasks(client: DruidClient) {
+/** @param signal - ends the watching; Druid goes on, and the next who asks for the same finds it */
+export function createTasks(client: DruidClient, signal: AbortSignal) {
   const statusOf = async (id: string): Promise<{ end: TaskEnd; message: string } | undefined> => {
     try {
       const path = `/druid/indexer/v1/task/${encodeURIComponent(id)}/status`
@@ -51,10 +52,13 @@ export function createTasks(client: DruidClient) {
       if (status?.end === 'FAILED') {
         throw new ClickledgerError('unavailable', `Druid's task ${id} failed: ${status.message}`)
       }
+      if (signal.aborted) {
+        throw new ClickledgerError('unavailable', `Closed while Druid's task ${id} was running.`)
+      }
       if (performance.now() > deadline) {
         throw new ClickledgerError('unavailable', `Druid's task ${id} does not end.`)
       }
-      await pause(pollMs)
+      await pause(pollMs, signal)
     }
   }
 

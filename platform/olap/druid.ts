@@ -38,7 +38,8 @@ export async function openDruidStore({
 }: DruidStoreOptions): Promise<OlapStore> {
   const client = createDruidClient(settings)
   const names = druidNames(settings)
-  const tasks = createTasks(client)
+  const stopping = new AbortController()
+  const tasks = createTasks(client, stopping.signal)
   try {
     await setUpDruid({ client, names, tasks, settings })
     const topic = topics.judged.name
@@ -52,7 +53,7 @@ export async function openDruidStore({
     })
     const scratch = join(settings.CLICKLEDGER_DATA_DIR, 'scratch', 'olap')
     const loads = createLoads({ client, names, tasks, segments, objects, scratch })
-    return storeOf({ client, names, segments, realtime, loads, settings, log })
+    return storeOf({ client, names, segments, realtime, loads, settings, log, stopping })
   } catch (error) {
     await client.close()
     throw error
@@ -67,10 +68,11 @@ interface StoreParts {
   readonly loads: ReturnType<typeof createLoads>
   readonly settings: Settings
   readonly log: EventLog
+  readonly stopping: AbortController
 }
 
 function storeOf(parts: StoreParts): OlapStore {
-  const { client, names, segments, realtime, loads, settings, log } = parts
+  const { client, names, segments, realtime, loads, settings, log, stopping } = parts
   const timeoutMs = settings.CLICKLEDGER_QUERY_TIMEOUT
 
   const query = async (report: ReportQuery): Promise<ReportRow[]> => {
@@ -107,6 +109,9 @@ function storeOf(parts: StoreParts): OlapStore {
       log.endOffsets(topics.judged.name),
     ])
     const problems = [
+      ...(realtime.regressed()
+        ? ['a realtime task was lost, and the speed view is catching up']
+        : []),
       ...problemsOf(await realtime.status()),
       ...(missing.length > 0 ? [`${missing.length} published segments are not loaded`] : []),
     ]
@@ -138,8 +143,10 @@ function storeOf(parts: StoreParts): OlapStore {
     loadedHours: (hours) => told(loads.loadedHours(hours)),
     hourTotals: (view, start, end) => told(hourTotals(view, start, end)),
     query: (report) => told(query(report)),
-    dropSpeedBefore: (time) => told(inTurn(() => dropSpeedHours(client, names, time))),
+    dropSpeedBefore: (time) =>
+      told(inTurn(() => dropSpeedHours(client, names, time, stopping.signal))),
     close() {
+      stopping.abort()
       closing ??= turn.then(realtime.close).then(client.close)
       return closing
     },

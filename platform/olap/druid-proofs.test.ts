@@ -1,0 +1,39 @@
+import test from 'ava'
+import { appliedOf, type TaskState } from './druid-realtime.ts'
+import { missingIntervals } from './druid-segments.ts'
+
+const task = (start: number, visible?: number, done = false): TaskState => ({
+  start: { 0: start },
+  visible: visible === undefined ? undefined : { 0: visible },
+  done,
+})
+
+test('applied follows the chain of tasks as far as queries see it', (t) => {
+  t.is(appliedOf(0, [task(10, 25)]), 25)
+  t.is(appliedOf(1, [task(10, 25)]), undefined, 'another partition')
+  t.is(appliedOf(0, [task(30, 40), task(10, 30)]), 40, 'one publishes, the next reads')
+  t.is(appliedOf(0, [task(10, 28), task(30, 40)]), 28, 'the first has not read up to the next')
+  t.is(appliedOf(0, [task(10)]), 10, 'a dead task: only what was published before')
+  t.is(appliedOf(0, [task(10), task(30, 40)]), 10, 'dead before it published')
+  t.is(appliedOf(0, [task(10, undefined, true), task(30, 40)]), 40, 'ended well: published')
+  t.is(appliedOf(0, [task(10, 25), task(10, 20)]), 20, 'the slower of two replicas')
+  t.is(appliedOf(0, [task(10, 25), task(10)]), 25, 'one of two replicas died')
+  t.is(appliedOf(0, []), undefined)
+})
+
+const hour = (version: string, segments: number, available: number) => [
+  ...['batch', '2026-01-05T10:00:00.000Z', '2026-01-05T11:00:00.000Z', version],
+  ...[segments, available],
+]
+
+test('an hour is missing when no version of it is whole', (t) => {
+  t.deepEqual(missingIntervals([hour('v1', 2, 2), hour('v2', 1, 0)]), [], 'the old one answers')
+  t.deepEqual(missingIntervals([hour('v1', 2, 1), hour('v2', 1, 0)]), [
+    {
+      dataSource: 'batch',
+      start: Date.UTC(2026, 0, 5, 10),
+      end: Date.UTC(2026, 0, 5, 11),
+    },
+  ])
+  t.is(missingIntervals([hour('v1', 1, 0)]).length, 1)
+})

@@ -1,0 +1,80 @@
+import test from 'ava'
+import type { ReportQuery } from '#core/report-query.ts'
+import { hourMs } from '#schemas/paths.ts'
+import { readSettings } from '../config.ts'
+import { compileDruidQuery, toReportRow } from './druid-query.ts'
+import { druidNames } from './druid-specs.ts'
+
+const start = Date.UTC(2026, 0, 5)
+const names = druidNames(readSettings({ CLICKLEDGER_NAMESPACE: 'ns' }))
+const query: ReportQuery = {
+  start,
+  end: start + 24 * hourMs,
+  boundary: start + 12 * hourMs,
+  granularity: 'hour',
+  timeZone: 'Asia/Kolkata',
+  dimensions: ['ad_id'],
+  filters: [],
+  metrics: ['click_count', 'unique_user_count'],
+  limit: 10,
+  offset: 20,
+}
+
+test('a query across the boundary reads both views, each on its side', (t) => {
+  t.is(
+    compileDruidQuery(query, names).sql,
+    `SELECT TIME_FLOOR(__time, 'PT1H', NULL, 'Asia/Kolkata'), COALESCE("ad_id", ''), SUM("click_count") AS "click_count", APPROX_COUNT_DISTINCT_DS_HLL("unique_user_count") AS "unique_user_count"
+FROM TABLE(APPEND('ns_clicks_batch', 'ns_clicks_speed')) WHERE __time >= TIMESTAMP '2026-01-05 00:00:00.000' AND __time < TIMESTAMP '2026-01-06 00:00:00.000'
+    AND ((layer = 'batch' AND __time < TIMESTAMP '2026-01-05 12:00:00.000') OR (layer = 'speed' AND __time >= TIMESTAMP '2026-01-05 12:00:00.000'))
+GROUP BY 1, 2
+ORDER BY 1, 2
+LIMIT 10 OFFSET 20`,
+  )
+})
+
+test('a query on one side of the boundary reads one view', (t) => {
+  const below = compileDruidQuery({ ...query, boundary: query.end }, names).sql
+  t.regex(below, /FROM "ns_clicks_batch" WHERE .* AND layer = 'batch'/)
+  const above = compileDruidQuery({ ...query, boundary: query.start }, names).sql
+  t.regex(above, /FROM "ns_clicks_speed" WHERE .* AND layer = 'speed'/)
+})
+
+test('values travel as parameters, and a prefix means its own signs', (t) => {
+  const { sql, parameters } = compileDruidQuery(
+    {
+      ...query,
+      filters: [
+        { dimension: 'ad_id', kind: 'in', values: ["o'ad", ''] },
+        { dimension: 'country', kind: 'not-in', values: ['US'] },
+        { dimension: 'city', kind: 'prefix', values: ['100%_!'] },
+      ],
+    },
+    names,
+  )
+  t.deepEqual(parameters, ["o'ad", '', 'US', '100!%!_!!%'])
+  t.true(sql.includes(`AND ("ad_id" IN (?, ?) OR "ad_id" IS NULL)`))
+  t.true(sql.includes(`AND ("country" NOT IN (?) OR "country" IS NULL)`))
+  t.true(sql.includes(`AND ("city" LIKE ? ESCAPE '!')`))
+})
+
+test('a filter without values matches as none or all', (t) => {
+  const where = (kind: 'in' | 'not-in' | 'prefix') =>
+    compileDruidQuery({ ...query, filters: [{ dimension: 'ad_id', kind, values: [] }] }, names).sql
+  t.regex(where('in'), /\nAND FALSE\n/)
+  t.regex(where('not-in'), /\nAND TRUE\n/)
+  t.regex(where('prefix'), /\nAND FALSE\n/)
+})
+
+test('a row is read back by the places of the query', (t) => {
+  t.deepEqual(toReportRow(query, ['2026-01-05T18:30:00.000Z', 'ad-1', 7, null]), {
+    time: Date.UTC(2026, 0, 5, 18, 30),
+    dimensions: { ad_id: 'ad-1' },
+    metrics: { click_count: 7, unique_user_count: 0 },
+  })
+  const all = { ...query, granularity: 'all' as const, dimensions: [] }
+  t.deepEqual(toReportRow(all, [7, 3]), {
+    time: start,
+    dimensions: {},
+    metrics: { click_count: 7, unique_user_count: 3 },
+  })
+})
