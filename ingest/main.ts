@@ -6,6 +6,7 @@ import { addProcessMetrics, createRegistry } from '#platform/metrics.ts'
 import { openCatalogue } from '#platform/stack.ts'
 import { createApp } from './app.ts'
 import { createCounters } from './counters.ts'
+import { checkEventLog } from './event-log-at-start.ts'
 import { startHeartbeat } from './heartbeat.ts'
 import { closeServer, listen, monotonic } from './lifecycle.ts'
 import { addIngestMetrics, addWalMetrics, walStateOf } from './metrics.ts'
@@ -35,6 +36,7 @@ export async function runIngest({ settings, clock, logger }: LayerContext): Prom
   const shared = opening.adopt(await openSharedRows({ settings, registry, logger, now }), (s) =>
     s.close(),
   )
+  await checkEventLog(settings, logger)
   const wal = opening.adopt(await openWal({ settings, clock, logger, onCommit }), (w) => w.close())
   const bytesMax = settings.CLICKLEDGER_WAL_BYTES_MAX
   addWalMetrics(registry, () => walStateOf(wal, bytesMax), clock.now)

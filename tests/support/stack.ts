@@ -30,7 +30,10 @@ export const stackState = (): StackState => JSON.parse(readFileSync(stateFile(),
 export const freshNamespace = (): string => `t${randomBytes(5).toString('hex')}`
 
 /** Environment of an installation of its own on the real servers. */
-export function stackEnv(t: ExecutionContext, more: Readonly<Record<string, string>> = {}) {
+export function stackEnv(
+  t: ExecutionContext,
+  more: Readonly<Record<string, string>> = {},
+): Readonly<Record<string, string>> {
   return {
     ...stackState().env,
     CLICKLEDGER_NAMESPACE: freshNamespace(),

@@ -23,6 +23,9 @@ test.serial(
       await pause(run.random() * 2_000)
       await kafka.kill()
       await run.untilAccepted(200, 'while Kafka is dead')
+      await run.running.ingest.end('SIGKILL')
+      await run.restart('ingest')
+      await run.untilAccepted(50, 'by a node that restarted while Kafka is dead')
       await kafka.start()
       await run.untilJudged('after Kafka was killed')
 
