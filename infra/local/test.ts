@@ -14,13 +14,21 @@ import { findStack, startStack } from './stack.ts'
 const dirPrefix = 'clickledger-stack-'
 const root = fileURLToPath(new URL('../../', import.meta.url))
 
+/** Runs the tests that are asked for; all: first those that share the servers, then those that break them. */
+async function runTests(stateFile: string, signal: AbortSignal): Promise<number> {
+  if (process.argv.length > 2) return runAva(stateFile, signal)
+  const shared = await runAva(stateFile, signal, 'shared')
+  if (signal.aborted) return shared
+  return Math.max(shared, await runAva(stateFile, signal, 'faults'))
+}
+
 /** Runs ava, its output as it comes. @returns its exit code */
-function runAva(stateFile: string, signal: AbortSignal): Promise<number> {
+function runAva(stateFile: string, signal: AbortSignal, phase = ''): Promise<number> {
   const args = ['--config', 'ava.stack.config.mjs', ...process.argv.slice(2)]
   const { promise, resolve, reject } = Promise.withResolvers<number>()
   const child = spawn(join(root, 'node_modules/.bin/ava'), args, {
     ...{ cwd: root, stdio: 'inherit' },
-    env: { ...process.env, TEST_STACK: stateFile },
+    env: { ...process.env, TEST_STACK: stateFile, STACK_TESTS: phase },
   })
   // In a terminal Ctrl-C reaches ava by itself; a signal to this process alone must, too.
   const abort = () => child.kill('SIGTERM')
@@ -48,7 +56,7 @@ async function killAbandoned(): Promise<void> {
 
 async function main(): Promise<number> {
   const signal = signalAbort()
-  if (process.env.TEST_STACK) return runAva(process.env.TEST_STACK, signal)
+  if (process.env.TEST_STACK) return runTests(process.env.TEST_STACK, signal)
   await killAbandoned()
   const dir = mkdtempSync(join(tmpdir(), dirPrefix))
   const unlock = lockDirectory(join(dir, 'owner'))
@@ -61,7 +69,7 @@ async function main(): Promise<number> {
     const stack = await startStack({ dir, ports: 'free', progress, signal })
     progress('the stack is up')
     try {
-      code = await runAva(stack.stateFile, signal)
+      code = await runTests(stack.stateFile, signal)
     } finally {
       await stack.kill() // its data go, too: no need for an orderly end
       progress('the stack is stopped')
