@@ -37,7 +37,7 @@ import { manyClicksRange, writeManyClicks } from './many-clicks.ts'
 import { openSpark, type Spark, type SparkView } from './spark.ts'
 
 /** Clicks of the timed run; FIGURES_CLICKS for more. */
-const manyClicks = Number(process.env.FIGURES_CLICKS ?? 500_000)
+const manyClicks = Number(process.env.FIGURES_CLICKS ?? 200_000)
 
 const scratch = mkdtempSync(join(tmpdir(), 'clickledger-spark-'))
 let spark: Spark

@@ -3,17 +3,16 @@ import { randomBytes } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
-import { openStack } from '../../infra/local/stack.ts'
-import { scratchDir } from '../../tests/support/contract.ts'
-import { startFaultyProxy } from '../../tests/support/faulty-proxy.ts'
-import { stackSettings } from '../../tests/support/stack.ts'
-import { openS3Store } from './s3.ts'
-import { partBytes } from './s3-uploads.ts'
+import { openS3Store } from '#platform/object-store/s3.ts'
+import { partBytes } from '#platform/object-store/s3-uploads.ts'
+import { scratchDir } from '../../support/contract.ts'
+import { startFaultyProxy } from '../../support/faulty-proxy.ts'
+import { stackSettings, testServers } from '../../support/stack.ts'
 
 const parts = 4
 
 test('killed in mid upload: whole or not there, and put again it is whole', async (t) => {
-  const server = openStack(process.env.TEST_STACK ?? '').server('s3')
+  const server = testServers().server('s3')
   const settings = stackSettings(t)
   const content = randomBytes(parts * partBytes)
   const path = join(scratchDir(t), 'large')

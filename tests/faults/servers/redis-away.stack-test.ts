@@ -4,9 +4,8 @@ import test, { type ExecutionContext } from 'ava'
 import { upsertAds } from '#platform/catalogue/ads.ts'
 import { openCatalogue } from '#platform/stack.ts'
 import { until } from '#platform/wait.ts'
-import { openStack } from '../infra/local/stack.ts'
-import { stackSettings } from '../tests/support/stack.ts'
-import { newSettings, startIngest } from './test-support.ts'
+import { newSettings, startIngest } from '../../../ingest/test-support.ts'
+import { stackSettings, testServers } from '../../support/stack.ts'
 
 const ads = 400
 const adId = (i: number) => `shared-${i}`
@@ -61,7 +60,7 @@ test.serial('what one life loaded, the next one takes from Redis', async (t) => 
 
 test.serial('Redis hung, killed, and back: every click is redirected', async (t) => {
   const settings = await setUp(t)
-  const server = openStack(process.env.TEST_STACK ?? '').server('redis')
+  const server = testServers().server('redis')
   const node = await startIngest(t, settings)
   await click(t, node, 0, 50)
   server.pause()
