@@ -201,12 +201,16 @@ export function createRealtime(parts: RealtimeParts) {
         if (Number.isFinite(first)) published[partition] = Math.max(before, first)
         return appliedOf(partition, tasks) ?? before
       })
-      regressed = applied.some((offset, partition) => offset < (furthest[partition] ?? 0))
+      const isBack = (offset: number, partition: number) => offset < (furthest[partition] ?? 0)
+      regressed = applied.some(isBack)
       for (const [partition, offset] of applied.entries()) {
         furthest[partition] = Math.max(furthest[partition] ?? 0, offset)
       }
       const ends = await parts.endOffsets()
-      return applied.map((offset, partition) => peeks.past(partition, offset, ends[partition] ?? 0))
+      return applied.map((offset, partition) =>
+        // What it showed before and lost is no marker, even where the log has it no more.
+        isBack(offset, partition) ? offset : peeks.past(partition, offset, ends[partition] ?? 0),
+      )
     },
     close: peeks.close,
   }

@@ -80,7 +80,7 @@ async function fill(t: ExecutionContext) {
   await log.append(
     topics.judged.name,
     speed.map((click) => ({
-      ...{ key: click.event_id, timestamp: click.event_time },
+      ...{ key: click.event_id, timestamp: Date.now() },
       value: Buffer.from(JSON.stringify(click)),
     })),
   )
