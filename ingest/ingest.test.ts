@@ -1,4 +1,4 @@
-import { rm, writeFile } from 'node:fs/promises'
+import { rename, rm, writeFile } from 'node:fs/promises'
 import test from 'ava'
 import { buildClickUrl, signClick } from '#core/signing.ts'
 import { readHeartbeats } from '#platform/heartbeats.ts'
@@ -282,9 +282,14 @@ test('the event log away: clicks are accepted until the WAL is full, and none is
     CLICKLEDGER_WAL_SEGMENT_BYTES: '4KiB',
   })
   const inTheWay = dataPaths(settings).log
+  const accepted = new Set<string>()
+  // A node that never reached the log would not start: the settings may be wrong.
+  const before = await startIngest(t, settings)
+  accepted.add((await before.get('/click/ad-1')).headers.get('x-click-id') ?? '')
+  await before.close()
+  await rename(inTheWay, `${inTheWay}.away`)
   await writeFile(inTheWay, 'a file where a directory should be')
   const first = await startIngest(t, settings)
-  const accepted = new Set<string>()
   for (;;) {
     const answer = await first.get('/click/ad-1')
     t.is(answer.status, 302)
@@ -309,6 +314,7 @@ test('the event log away: clicks are accepted until the WAL is full, and none is
   await first.close()
 
   await rm(inTheWay)
+  await rename(`${inTheWay}.away`, inTheWay)
   const second = await startIngest(t, settings)
   const clicks = await clicksInLog(settings, accepted.size)
   t.deepEqual(new Set(clicks.map((c) => c.event_id)), accepted)
