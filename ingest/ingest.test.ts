@@ -286,6 +286,8 @@ test('the event log away: clicks are accepted until the WAL is full, and none is
   // A node that never reached the log would not start: the settings may be wrong.
   const before = await startIngest(t, settings)
   accepted.add((await before.get('/click/ad-1')).headers.get('x-click-id') ?? '')
+  const shipped = () => readCursor(dataPaths(settings).wal)
+  await until(shipped, { timeoutMs: 10_000, what: 'the click is shipped' })
   await before.close()
   await rename(inTheWay, `${inTheWay}.away`)
   await writeFile(inTheWay, 'a file where a directory should be')
