@@ -14,6 +14,7 @@ import {
   startIngest,
   target,
 } from './test-support.ts'
+import { readCursor } from './wal/cursor.ts'
 
 const inAnHour = () => Math.floor(Date.now() / 1000) + 3600
 const signable = (ad_id: string, expires_at = inAnHour()) => ({

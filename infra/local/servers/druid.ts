@@ -166,6 +166,7 @@ const settingsOf: Readonly<Record<DruidRole, (dir: string) => Properties>> = {
     'druid.indexer.task.baseTaskDir': join(dir, 'tasks'),
     'druid.indexer.task.restoreTasksOnRestart': true,
     'druid.indexer.task.gracefulShutdownTimeout': 'PT5S',
+    'druid.segment.handoff.pollDuration': 'PT2S',
   }),
   router: () => ({
     'druid.router.http.numConnections': 30,
