@@ -12,6 +12,7 @@ import { topics } from '#schemas/topics.ts'
 import { type RunningInstance, startAll } from '../cli/start.ts'
 import { loadAds, runLoad } from './support/http-load.ts'
 import { type BenchResult, milliseconds, printResult, quantile, ratio } from './support/report.ts'
+import { serversOfEnv } from './support/servers-of-env.ts'
 
 export interface FreshnessBenchOptions {
   readonly probes: number
@@ -151,6 +152,7 @@ export async function runFreshnessBench(options: FreshnessBenchOptions): Promise
   const dir = await mkdtemp(join(tmpdir(), 'clickledger-bench-'))
   try {
     const settings = readSettings({
+      ...serversOfEnv(),
       CLICKLEDGER_DATA_DIR: dir,
       CLICKLEDGER_INGEST_PORT: '0',
       CLICKLEDGER_SERVING_PORT: '0',

@@ -16,6 +16,7 @@ import { findInstance } from '../cli/session.ts'
 import { type LoadResult, type LoadSpec, loadAds, runLoad } from './support/http-load.ts'
 import { type BenchResult, milliseconds, printResult, quantile } from './support/report.ts'
 import { type BenchServer, startServer } from './support/servers.ts'
+import { serversOfEnv } from './support/servers-of-env.ts'
 
 export interface IngestBenchOptions {
   /** Of measuring, for each server and each kind of load. */
@@ -72,6 +73,7 @@ export async function runIngestBench({
 
 const settingsIn = (dir: string): Settings =>
   readSettings({
+    ...serversOfEnv(),
     CLICKLEDGER_DATA_DIR: dir,
     CLICKLEDGER_INGEST_PORT: '0',
     CLICKLEDGER_SERVING_PORT: '0',
@@ -80,7 +82,14 @@ const settingsIn = (dir: string): Settings =>
   })
 
 const cli = fileURLToPath(new URL('../cli/main.ts', import.meta.url))
-const instanceEnv = ['DATA_DIR', 'INGEST_PORT', 'SERVING_PORT', 'RATE_LIMIT', 'LOG_LEVEL'] as const
+const instanceEnv = [
+  'NAMESPACE',
+  'DATA_DIR',
+  'INGEST_PORT',
+  'SERVING_PORT',
+  'RATE_LIMIT',
+  'LOG_LEVEL',
+] as const
 
 /** The same load on a whole instance, a process of its own: judging, archiving and serving share the machine. */
 async function withEveryLayer(settings: Settings, load: LoadSpec): Promise<LoadResult> {
