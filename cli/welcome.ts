@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto'
 import { buildClickUrl } from '#core/signing.ts'
 import type { Settings } from '#platform/config.ts'
 import { loadSecrets } from '#platform/secrets.ts'
+import { describeServers } from '#platform/stack.ts'
 import { demo } from './first-start.ts'
 
 export interface WelcomeOptions {
@@ -42,6 +43,7 @@ export function welcome({
       ? `  API key      ${adminKey}   (admin; shown on the first start only, keep it)`
       : '  API key      the one of the first start; another: npx clickledger keys create --role admin',
     `  Data         ${settings.CLICKLEDGER_DATA_DIR}`,
+    ...describeServers(settings).map((server) => `  On           ${server}`),
     '',
     'Click the demo ad:',
     `  curl -i -A 'Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0' '${click}'`,

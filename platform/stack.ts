@@ -73,6 +73,21 @@ export async function openObjectStore(settings: Settings): Promise<ObjectStore> 
   return openS3Store({ settings })
 }
 
+/** The servers behind these settings, for people: names and addresses, no secrets. */
+export function describeServers(settings: Settings): readonly string[] {
+  const hostOf = (url: string) => (URL.canParse(url) ? new URL(url).host : '')
+  const bucket = settings.CLICKLEDGER_S3_BUCKET
+  const s3 = bucket && `${bucket} at ${hostOf(settings.CLICKLEDGER_S3_ENDPOINT) || 'AWS'}`
+  const servers = {
+    Kafka: settings.CLICKLEDGER_KAFKA_BROKERS.join(', '),
+    Druid: hostOf(settings.CLICKLEDGER_DRUID_URL),
+    S3: s3,
+    PostgreSQL: hostOf(settings.CLICKLEDGER_POSTGRES_URL),
+    Redis: hostOf(settings.CLICKLEDGER_REDIS_URL),
+  }
+  return Object.entries(servers).flatMap(([name, at]) => (at === '' ? [] : [`${name} ${at}`]))
+}
+
 /** Metrics that the OLAP store of these settings estimates (HLL sketches), not counts. */
 export const approximateMetrics = (settings: Settings): readonly MetricName[] =>
   settings.CLICKLEDGER_DRUID_URL === '' ? [] : uniqueMetrics.map(({ name }) => name)
