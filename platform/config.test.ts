@@ -32,3 +32,9 @@ test('all faults are told at once, by name, without showing secrets', (t) => {
     t.regex(error.message, part)
   }
 })
+
+test('settings that need others say which are missing', (t) => {
+  const error = t.throws(() => readSettings({ CLICKLEDGER_DRUID_URL: 'http://druid:8888' }))
+  t.regex(error.message, /CLICKLEDGER_DRUID_URL: needs CLICKLEDGER_KAFKA_BROKERS to be set, too/)
+  t.regex(error.message, /CLICKLEDGER_DRUID_URL: needs CLICKLEDGER_S3_BUCKET to be set, too/)
+})

@@ -98,6 +98,12 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
     if (fault) faults.push(fault)
     values[name] = value
   }
+  for (const [name, spec] of Object.entries(settings) as [SettingName, Setting][]) {
+    if (!env[name]?.trim()) continue
+    for (const other of spec.needs ?? []) {
+      if (!env[other]?.trim()) faults.push(`${name}: needs ${other} to be set, too`)
+    }
+  }
   if (faults.length > 0) {
     throw new ClickledgerError(
       'invalid-settings',

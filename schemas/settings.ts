@@ -13,6 +13,8 @@ export interface Setting {
   readonly max?: number
   /** Bytes of a text that is not empty, at least. */
   readonly bytesMin?: number
+  /** Where this one is set, those must be, too. */
+  readonly needs?: readonly string[]
   /** Regular expression that the text must match. */
   readonly pattern?: string
   /** The path of a file that must be there, where it is not empty. */
@@ -226,6 +228,7 @@ export const settings = {
   CLICKLEDGER_KAFKA_USERNAME: {
     type: 'string',
     default: '',
+    needs: ['CLICKLEDGER_KAFKA_PASSWORD'],
     doc: 'SASL user name; empty: no authentication.',
   },
   CLICKLEDGER_KAFKA_PASSWORD: {
@@ -260,7 +263,8 @@ export const settings = {
   CLICKLEDGER_DRUID_URL: {
     type: 'string',
     default: '',
-    doc: 'URL of the Druid router (with its management proxy); empty: the embedded OLAP store.',
+    needs: ['CLICKLEDGER_KAFKA_BROKERS', 'CLICKLEDGER_S3_BUCKET'],
+    doc: 'URL of the Druid router (with its management proxy); empty: the embedded OLAP store. Druid reads the event log and the bucket itself.',
   },
   CLICKLEDGER_DRUID_USERNAME: {
     type: 'string',
@@ -315,6 +319,7 @@ export const settings = {
   CLICKLEDGER_S3_ACCESS_KEY: {
     type: 'string',
     default: '',
+    needs: ['CLICKLEDGER_S3_SECRET_KEY'],
     secret: true,
     doc: 'Access key; empty: found as the AWS SDK finds it (environment, profile, role).',
   },
