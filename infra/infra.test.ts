@@ -54,6 +54,10 @@ test('every setting named in a deployment file exists', (t) => {
   }
 })
 
+const secretNames = Object.entries(settings as Record<SettingName, Setting>)
+  .filter(([, { secret }]) => secret)
+  .map(([name]) => name)
+
 test('what compose and kubernetes set is accepted by the layers', (t) => {
   for (const layer of layers) {
     const env = services[layer]?.environment ?? {}
@@ -61,6 +65,8 @@ test('what compose and kubernetes set is accepted by the layers', (t) => {
     t.notThrows(() => readSettings(Object.fromEntries(own)), layer)
   }
   const shared = {
+    // Secrets come from elsewhere; that they come is what counts here.
+    ...Object.fromEntries(secretNames.map((name) => [name, 'x'.repeat(32)])),
     ...settingsFile('infra/kubernetes/base/settings.env'),
     ...settingsFile('infra/kubernetes/overlays/production/settings.env'),
   }
@@ -72,14 +78,11 @@ test('what compose and kubernetes set is accepted by the layers', (t) => {
 })
 
 test('no secret is written down, and compose refuses to start without one', (t) => {
-  const secrets = Object.entries(settings as Record<SettingName, Setting>)
-    .filter(([, { secret }]) => secret)
-    .map(([name]) => name)
   const named = ['infra/kubernetes/base', 'infra/kubernetes/overlays/production'].flatMap(
     (folder) => Object.keys(settingsFile(`${folder}/settings.env`)),
   )
   t.deepEqual(
-    named.filter((name) => secrets.includes(name)),
+    named.filter((name) => secretNames.includes(name)),
     [],
   )
   const example = exampleEnv()
