@@ -2,8 +2,15 @@
 // when the broker has the records: another batch under that number is answered "duplicate" and lost
 // without an error. So after a failure there are two ways only: the very same sends again on the
 // same producer, or a new producer with a new id.
-import kafkajs, { type Kafka, type Producer } from 'kafkajs'
-import { hasType, isAway, requestTimeoutMs, sendOptions, within } from './kafka-client.ts'
+import kafkajs, { type Producer } from 'kafkajs'
+import {
+  hasType,
+  isAway,
+  type KafkaConnect,
+  requestTimeoutMs,
+  sendOptions,
+  within,
+} from './kafka-client.ts'
 import { type Send, sendsOf } from './kafka-messages.ts'
 import type { NewRecord } from './port.ts'
 
@@ -12,7 +19,6 @@ const retry = { initialRetryTime: 50, maxRetryTime: 500, retries: 1 }
 /** After that a send is given up as failed, whatever kafkajs is doing, and the producer with it. */
 const sendMs = 3 * requestTimeoutMs
 const connectMs = 10_000
-const disconnectMs = 5_000
 
 export interface Appender {
   /**
@@ -30,32 +36,39 @@ interface Unsettled {
   readonly pending: Set<Send>
 }
 
-export function createAppender(client: Kafka): Appender {
-  let producer: Producer | undefined
+interface Opened {
+  readonly producer: Producer
+  end(): Promise<void>
+}
+
+export function createAppender(connect: KafkaConnect): Appender {
+  let current: Opened | undefined
   let unsettled: Unsettled | undefined
   let turn: Promise<unknown> = Promise.resolve()
   let closed = false
 
-  const retire = (): void => {
-    const old = producer
-    producer = undefined
-    if (old) void within(disconnectMs, 'disconnecting', old.disconnect()).catch(() => {})
+  const retire = async (): Promise<void> => {
+    const old = current
+    current = undefined
+    await old?.end()
   }
 
   const connected = async (): Promise<Producer> => {
-    if (producer) return producer
-    const fresh = client.producer({
+    if (current) return current.producer
+    const { client, end } = connect()
+    const producer = client.producer({
       ...{ idempotent: true, maxInFlightRequests: 1, allowAutoTopicCreation: false, retry },
       createPartitioner: kafkajs.Partitioners.DefaultPartitioner,
     })
+    const opened = { producer, end: () => end(() => producer.disconnect()) }
     try {
-      await within(connectMs, 'connecting a producer', fresh.connect())
+      await within(connectMs, 'connecting a producer', producer.connect())
     } catch (error) {
-      void fresh.disconnect().catch(() => {})
+      void opened.end()
       throw error
     }
-    producer = fresh
-    return fresh
+    current = opened
+    return producer
   }
 
   /** One send after the other: kafkajs lets a broker have one at a time, and a queue of them would
@@ -83,7 +96,7 @@ export function createAppender(client: Kafka): Appender {
     // The same again is safe only if kafkajs has ended its own tries, and if it was the broker that
     // was away: not if the producer's id or sequence is in doubt.
     const isSafe = failures.every((error) => isAway(error) && !hasType(error, 'DeadlinePassed'))
-    if (!isSafe) retire()
+    if (!isSafe) void retire()
     throw failures[0]
   }
 
@@ -93,7 +106,7 @@ export function createAppender(client: Kafka): Appender {
         if (closed) throw new Error('this event log is closed')
         const before = unsettled
         if (before?.records === records) return settle(before, leaders)
-        if (before) retire()
+        if (before) void retire()
         return settle(
           { records, pending: new Set(sendsOf(topic, leaders.length, records)) },
           leaders,
@@ -105,7 +118,7 @@ export function createAppender(client: Kafka): Appender {
     async close() {
       closed = true
       await turn
-      retire()
+      await retire()
     },
   }
 }

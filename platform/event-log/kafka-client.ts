@@ -1,5 +1,7 @@
 // The kafkajs client as this project uses it: settings, compression, silence, and what its errors
 // mean. Its own `retriable` flag is about its inner retries and says nothing here: look at causes.
+import { connect as connectTcp, isIP, type Socket } from 'node:net'
+import { connect as connectTls } from 'node:tls'
 import { promisify } from 'node:util'
 import { constants, zstdCompress, zstdDecompress } from 'node:zlib'
 import kafkajs from 'kafkajs'
@@ -8,6 +10,9 @@ import type { Settings } from '../config.ts'
 
 const connectionTimeoutMs = 2_000
 const authenticationTimeoutMs = 5_000
+const keepAliveMs = 60_000
+/** Then connections are cut: kafkajs waits for ever for an answer that a hung broker owes. */
+const politeMs = 5_000
 /** A request that no answer came to; a hung broker is noticed after this. */
 export const requestTimeoutMs = 5_000
 /** Of one request inside kafkajs, where a broker restarts or a coordinator is busy. */
@@ -70,6 +75,47 @@ export function kafkaClient(
     logCreator: () => () => {},
     ...(socketFactory && { socketFactory }),
   })
+}
+
+const openSocket: kafkajs.ISocketFactory = ({ host, port, ssl, onConnect }) => {
+  const socket = ssl
+    ? connectTls({ host, port, ...(isIP(host) === 0 && { servername: host }), ...ssl }, onConnect)
+    : connectTcp({ host, port }, onConnect)
+  return socket.setKeepAlive(true, keepAliveMs)
+}
+
+/** A client for one producer, consumer or reader, whose connections can be ended for certain. */
+export interface KafkaConnection {
+  readonly client: kafkajs.Kafka
+  /** Disconnects politely, then cuts what is left. Never rejects. */
+  end(disconnect: () => Promise<unknown>): Promise<void>
+}
+
+export type KafkaConnect = () => KafkaConnection
+
+export function kafkaConnect(
+  settings: KafkaSettings,
+  open: kafkajs.ISocketFactory = openSocket,
+): KafkaConnect {
+  return () => {
+    const sockets = new Set<Socket>()
+    let ended = false
+    const client = kafkaClient(settings, (to) => {
+      const socket = open(to)
+      sockets.add(socket)
+      socket.once('close', () => sockets.delete(socket))
+      if (ended) socket.destroy() // tries of something that was given up
+      return socket
+    })
+    return {
+      client,
+      async end(disconnect) {
+        await within(politeMs, 'disconnecting', disconnect()).catch(() => {})
+        ended = true
+        for (const socket of sockets) socket.destroy()
+      },
+    }
+  }
 }
 
 /** Names on the servers: every one begins with the namespace, where there is one. */

@@ -5,7 +5,14 @@
 import type { Kafka } from 'kafkajs'
 import { ClickledgerError } from '#schemas/errors.ts'
 import { backoffMs, pause } from '../wait.ts'
-import { explained, hasType, isAway, type KafkaSettings, within } from './kafka-client.ts'
+import {
+  explained,
+  hasType,
+  isAway,
+  type KafkaConnect,
+  type KafkaSettings,
+  within,
+} from './kafka-client.ts'
 
 /** One try, with connecting. */
 const tryMs = 12_000
@@ -72,13 +79,13 @@ type CreateCluster = (options: {
   metadataMaxAge: number
 }) => Cluster
 
-function createClusterOf(client: Kafka): CreateCluster {
+function createCluster(client: Kafka): Cluster {
   const found = Object.getOwnPropertySymbols(client).find((symbol) =>
     symbol.description?.endsWith(':createCluster'),
   )
   const create = found && (client as unknown as Record<symbol, unknown>)[found]
   if (typeof create !== 'function') throw new Error('this is not the kafkajs that was tested')
-  return create as CreateCluster
+  return (create as CreateCluster)({ allowAutoTopicCreation: false, metadataMaxAge: 60_000 })
 }
 
 export interface KafkaLink {
@@ -103,15 +110,24 @@ function givenUp(cause: unknown): Error {
 }
 
 /** Topic and group names are the servers' own, with the namespace. */
-export function openKafkaLink(client: Kafka, settings: KafkaSettings): KafkaLink {
-  const create = createClusterOf(client)
+export function openKafkaLink(connect: KafkaConnect, settings: KafkaSettings): KafkaLink {
   const known = new Map<string, readonly number[]>()
+  const ends = new Map<Cluster, () => Promise<void>>()
   let current: Cluster | undefined
   let closed = false
 
-  const drop = (cluster: Cluster): void => {
+  const open = (): Cluster => {
+    const { client, end } = connect()
+    const cluster = createCluster(client)
+    ends.set(cluster, () => end(() => cluster.disconnect()))
+    return cluster
+  }
+
+  const drop = async (cluster: Cluster): Promise<void> => {
     if (cluster === current) current = undefined
-    void within(tryMs, 'disconnecting', cluster.disconnect()).catch(() => {})
+    const end = ends.get(cluster)
+    ends.delete(cluster)
+    await end?.()
   }
 
   const attempt = async <T>(
@@ -119,7 +135,7 @@ export function openKafkaLink(client: Kafka, settings: KafkaSettings): KafkaLink
     work: (cluster: Cluster) => Promise<T>,
   ): Promise<T> => {
     if (closed) throw new Error('this event log is closed')
-    current ??= create({ allowAutoTopicCreation: false, metadataMaxAge: 60_000 })
+    current ??= open()
     const cluster = current
     try {
       await cluster.connect()
@@ -129,9 +145,9 @@ export function openKafkaLink(client: Kafka, settings: KafkaSettings): KafkaLink
     } catch (error) {
       if (cluster !== current && !closed) throw givenUp(error)
       if (hasType(error, 'KafkaJSProtocolError') && isAway(error)) {
-        await cluster.refreshMetadata().catch(() => drop(cluster))
+        await cluster.refreshMetadata().catch(() => void drop(cluster))
       } else if (isAway(error)) {
-        drop(cluster)
+        void drop(cluster)
       }
       throw error
     }
@@ -141,7 +157,7 @@ export function openKafkaLink(client: Kafka, settings: KafkaSettings): KafkaLink
     try {
       return await within(tryMs, `reading ${topics.join(', ')}`, attempt(topics, work))
     } catch (error) {
-      if (hasType(error, 'DeadlinePassed') && current) drop(current)
+      if (hasType(error, 'DeadlinePassed') && current) void drop(current)
       throw error
     }
   }
@@ -225,7 +241,7 @@ export function openKafkaLink(client: Kafka, settings: KafkaSettings): KafkaLink
       }),
     async close() {
       closed = true
-      if (current) drop(current)
+      if (current) await drop(current)
     },
   }
 }

@@ -3,7 +3,7 @@
 // crash and stay a silent object; here it is replaced, or the membership fails.
 import type { Consumer, Kafka } from 'kafkajs'
 import { backoffMs, pause } from '../wait.ts'
-import { isAway, within } from './kafka-client.ts'
+import { isAway, type KafkaConnect, within } from './kafka-client.ts'
 
 const sessionTimeoutMs = 6_000
 const rebalanceTimeoutMs = 15_000
@@ -12,13 +12,12 @@ const loopMs = 200
 /** No sign of the group for so long: the consumer is replaced. */
 const silenceMs = 30_000
 const joinMs = 60_000
-const leaveMs = 5_000
 /** Crashes in a row for another reason than a broker that is away. */
 const attemptsMax = 8
 const retry = { initialRetryTime: 50, maxRetryTime: 500, retries: 5 }
 
 export interface MembershipOptions {
-  readonly client: Kafka
+  readonly connect: KafkaConnect
   readonly group: string
   readonly topic: string
   /** Called after every join with what is ours now. */
@@ -33,12 +32,12 @@ export interface Membership {
   close(): Promise<void>
 }
 
-export function joinGroup({ client, group, topic, assigned }: MembershipOptions): Membership {
+export function joinGroup({ connect, group, topic, assigned }: MembershipOptions): Membership {
   const stopping = new AbortController()
   let confirmedAt = Number.NEGATIVE_INFINITY
   let failures = 0
 
-  const createConsumer = (crashed: (error: Error) => void): Consumer => {
+  const createConsumer = (client: Kafka, crashed: (error: Error) => void): Consumer => {
     const consumer = client.consumer({
       groupId: group,
       sessionTimeout: sessionTimeoutMs,
@@ -66,7 +65,8 @@ export function joinGroup({ client, group, topic, assigned }: MembershipOptions)
   const member = async (): Promise<void> => {
     const crash = Promise.withResolvers<never>()
     crash.promise.catch(() => {})
-    const consumer = createConsumer(crash.reject)
+    const { client, end } = connect()
+    const consumer = createConsumer(client, crash.reject)
     const startedAt = Date.now()
     try {
       const join = async () => {
@@ -80,7 +80,7 @@ export function joinGroup({ client, group, topic, assigned }: MembershipOptions)
         if (Date.now() - Math.max(confirmedAt, startedAt) > silenceMs) return // a new one is made
       }
     } finally {
-      await within(leaveMs, `leaving ${group}`, consumer.disconnect()).catch(() => {})
+      await end(() => consumer.disconnect())
     }
   }
 

@@ -7,7 +7,7 @@ import type { NewRecord } from './port.ts'
 /** Before compression, so well below what brokers take by default (1 MiB). */
 const sendBytesMax = 768 * 1024
 /** kafkajs' work on a send grows with the square of its records. */
-const sendRecordsMax = 2_000
+const sendRecordsMax = 1_000
 const recordOverheadBytes = 32
 
 /**

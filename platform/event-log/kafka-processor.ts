@@ -2,9 +2,8 @@
 // its own loop, reader and transactional producer. What keeps two members from both doing a
 // partition's work is not the group, which may be mistaken for a while, but the fence: who opens the
 // partition's transactional id last is the only one that can commit.
-import type { Kafka } from 'kafkajs'
 import { backoffMs, pause } from '../wait.ts'
-import { isAway, isFenced, type KafkaNames } from './kafka-client.ts'
+import { isAway, isFenced, type KafkaConnect, type KafkaNames } from './kafka-client.ts'
 import type { KafkaFetcher } from './kafka-fetcher.ts'
 import type { KafkaLink } from './kafka-link.ts'
 import { joinGroup, type Membership } from './kafka-membership.ts'
@@ -19,14 +18,14 @@ const attemptsMax = 8
 
 export interface ProcessorParts {
   readonly spec: ProcessSpec
-  readonly client: Kafka
+  readonly connect: KafkaConnect
   readonly link: KafkaLink
   readonly fetcher: KafkaFetcher
   readonly names: KafkaNames
 }
 
 export function startKafkaProcessor(parts: ProcessorParts): Processor {
-  const { spec, client, names } = parts
+  const { spec, connect, names } = parts
   const stopping = new AbortController()
   const failed = Promise.withResolvers<never>()
   failed.promise.catch(() => {})
@@ -47,7 +46,7 @@ export function startKafkaProcessor(parts: ProcessorParts): Processor {
   }
 
   const membership = joinGroup({
-    client,
+    connect,
     group: names.group(spec.group),
     topic: names.topic(spec.topic),
     assigned: assign,
@@ -106,14 +105,14 @@ async function runPartition(
 
 /** One opening of the task: fence, read the committed offset, work from there until it fails. */
 async function workOn(
-  { spec, client, link, fetcher, names }: ProcessorParts,
+  { spec, connect, link, fetcher, names }: ProcessorParts,
   partition: number,
   signal: AbortSignal,
   progress: () => void,
 ): Promise<void> {
   const topic = names.topic(spec.topic)
   const { transactions, committed } = await openTransactions({
-    ...{ client, link, topic, partition, group: names.group(spec.group) },
+    ...{ connect, link, topic, partition, group: names.group(spec.group) },
     transactionalId: names.transactionalId(spec.group, spec.topic, partition),
   })
   let reader: KafkaReader | undefined

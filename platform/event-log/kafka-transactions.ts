@@ -1,9 +1,9 @@
 // The transactional producer of one input partition. Its transactional id belongs to the partition,
 // so opening it fences whoever had it; only then may the committed offset be read. After any failure
 // it is thrown away: its state in kafkajs is not to be trusted, and a new one settles what was open.
-import kafkajs, { type Kafka } from 'kafkajs'
+import kafkajs from 'kafkajs'
 import { pause } from '../wait.ts'
-import { sendOptions, within } from './kafka-client.ts'
+import { type KafkaConnect, sendOptions, within } from './kafka-client.ts'
 import type { KafkaLink } from './kafka-link.ts'
 import type { Send } from './kafka-messages.ts'
 
@@ -12,7 +12,6 @@ const transactionTimeoutMs = 15_000
 const retry = { initialRetryTime: 20, maxRetryTime: 500, retries: 12 }
 const openMs = 30_000
 const commitMs = 30_000
-const disconnectMs = 5_000
 const stableMs = 25
 
 export interface Transactions {
@@ -22,7 +21,7 @@ export interface Transactions {
 }
 
 export interface TransactionsOf {
-  readonly client: Kafka
+  readonly connect: KafkaConnect
   readonly link: KafkaLink
   readonly transactionalId: string
   readonly group: string
@@ -34,15 +33,14 @@ export interface TransactionsOf {
 export async function openTransactions(
   parts: TransactionsOf,
 ): Promise<{ transactions: Transactions; committed: number }> {
-  const { client, transactionalId, group, topic, partition } = parts
+  const { transactionalId, group, topic, partition } = parts
+  const { client, end } = parts.connect()
   const producer = client.producer({
     ...{ idempotent: true, maxInFlightRequests: 1, allowAutoTopicCreation: false, retry },
     ...{ transactionalId, transactionTimeout: transactionTimeoutMs },
     createPartitioner: kafkajs.Partitioners.DefaultPartitioner,
   })
-  const close = () => {
-    void within(disconnectMs, 'disconnecting', producer.disconnect()).catch(() => {})
-  }
+  const close = () => void end(() => producer.disconnect())
   const offsets = (offset: number) => ({
     consumerGroupId: group,
     topics: [{ topic, partitions: [{ partition, offset: String(offset) }] }],

@@ -1,9 +1,9 @@
 // The event log on Apache Kafka or Redpanda, over kafkajs. `endOffsets` count open
 // transactions too: what `process` has committed is below the ends at once, and readable a moment
 // later. Offsets have gaps where transactions end; nobody may count records by subtracting them.
-import type { ISocketFactory } from 'kafkajs'
+import type { Admin, ISocketFactory } from 'kafkajs'
 import { createAppender } from './kafka-appender.ts'
-import { explained, type KafkaSettings, kafkaClient, kafkaNames, within } from './kafka-client.ts'
+import { explained, type KafkaSettings, kafkaConnect, kafkaNames, within } from './kafka-client.ts'
 import { createFetcher } from './kafka-fetcher.ts'
 import { openKafkaLink } from './kafka-link.ts'
 import { startKafkaProcessor } from './kafka-processor.ts'
@@ -27,28 +27,26 @@ export interface KafkaEventLogOptions {
 export async function openKafkaEventLog(options: KafkaEventLogOptions): Promise<EventLog> {
   const { settings, socketFactory } = options
   const names = kafkaNames(settings)
-  const client = kafkaClient(settings, socketFactory)
+  const connect = kafkaConnect(settings, socketFactory)
   const explain = (error: unknown): never => {
     throw explained(settings, error)
   }
 
-  const administer = async <T>(
-    ms: number,
-    work: (admin: ReturnType<typeof client.admin>) => Promise<T>,
-  ) => {
+  const administer = async <T>(ms: number, work: (admin: Admin) => Promise<T>): Promise<T> => {
+    const { client, end } = connect()
     const admin = client.admin()
     try {
       await within(startMs, 'connecting', admin.connect())
       return await within(ms, 'asking the brokers', work(admin))
     } finally {
-      void admin.disconnect().catch(() => {})
+      void end(() => admin.disconnect())
     }
   }
   await administer(startMs, (admin) => admin.describeCluster()).catch(explain)
 
-  const link = openKafkaLink(client, settings)
+  const link = openKafkaLink(connect, settings)
   const fetcher = createFetcher(link)
-  const appender = createAppender(client)
+  const appender = createAppender(connect)
   /** An append failed: leaders may have moved. */
   let suspect = false
   return {
@@ -71,7 +69,7 @@ export async function openKafkaEventLog(options: KafkaEventLogOptions): Promise<
     },
     reader: async (topic, partition, from) =>
       openReader(fetcher, names.topic(topic), partition, from),
-    process: async (spec) => startKafkaProcessor({ spec, client, link, fetcher, names }),
+    process: async (spec) => startKafkaProcessor({ spec, connect, link, fetcher, names }),
     endOffsets: (topic) => link.endOffsets(names.topic(topic)),
     async committedOffsets(groupName, name) {
       const topic = names.topic(name)

@@ -1,7 +1,7 @@
 // What transactions wrote to a topic and never committed: the proof that a kill came in the middle of
 // one. Readers never see it.
 import type { Settings } from '#platform/config.ts'
-import { kafkaClient, kafkaNames } from '#platform/event-log/kafka-client.ts'
+import { kafkaConnect, kafkaNames } from '#platform/event-log/kafka-client.ts'
 import { committedRecords } from '#platform/event-log/kafka-fetcher.ts'
 import { openKafkaLink } from '#platform/event-log/kafka-link.ts'
 
@@ -11,7 +11,7 @@ const maxBytes = 8 * 1024 * 1024
 /** @returns records on the topic that belong to aborted transactions */
 export async function countAborted(settings: Settings, name: string): Promise<number> {
   const topic = kafkaNames(settings).topic(name)
-  const link = openKafkaLink(kafkaClient(settings), settings)
+  const link = openKafkaLink(kafkaConnect(settings), settings)
   let aborted = 0
   try {
     const leaders = await link.leaders(topic)
