@@ -5,6 +5,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { request } from 'undici'
+import { until } from '#platform/wait.ts'
 import { buckets, credentials, dataDirOf, portOf, type StackConfig } from '../state.ts'
 import { type JavaMemory, javaOptions } from './java.ts'
 import type { ServerPlan } from './plan.ts'
@@ -14,6 +15,7 @@ import { s3Region } from './s3.ts'
 export type DruidRole = 'coordinator' | 'broker' | 'historical' | 'indexer' | 'router'
 type Properties = Readonly<Record<string, string | number | boolean>>
 
+const leadsWithinMs = 60_000
 const answerTimeoutMs = 5_000
 
 export const druidLogging = `-Dlog4j.configurationFile=${fileURLToPath(new URL('log4j2.xml', import.meta.url))}`
@@ -186,7 +188,21 @@ async function keepOneReplica(url: string): Promise<void> {
     tieredReplicants: { _default_tier: 1 },
     useDefaultTierForNull: true,
   }
-  await call(`${url}/druid/coordinator/v1/rules/_default`, [rule])
+  // Until it leads, it sends away to a leader that may be its former self.
+  let refusal: unknown
+  const isTaken = () =>
+    call(`${url}/druid/coordinator/v1/rules/_default`, [rule]).then(
+      () => true,
+      (error: unknown) => {
+        refusal = error
+        return false
+      },
+    )
+  await until(isTaken, { timeoutMs: leadsWithinMs, what: `the coordinator takes a rule` }).catch(
+    () => {
+      throw refusal
+    },
+  )
 }
 
 /** @throws Error for an answer that is not a success */
