@@ -41,7 +41,8 @@ export function watchReport(t: ExecutionContext, run: UnderLoad): ReportWatch {
       return
     }
     seen.answered++
-    t.true(gross >= most, `${gross} after ${most}, and nothing says that it is degraded`)
+    const told = `and nothing says that it is degraded: ${JSON.stringify(meta)}`
+    t.true(gross >= most, `${gross} after ${most}, ${told}`)
     most = Math.max(most, gross)
   }
 
