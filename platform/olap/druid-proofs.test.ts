@@ -1,5 +1,5 @@
 import test from 'ava'
-import { appliedOf, type TaskState } from './druid-realtime.ts'
+import { appliedOf, stillShown, type TaskState } from './druid-realtime.ts'
 import { missingIntervals } from './druid-segments.ts'
 
 const task = (start: number, visible?: number, done = false): TaskState => ({
@@ -36,4 +36,16 @@ test('an hour is missing when no version of it is whole', (t) => {
     },
   ])
   t.is(missingIntervals([hour('v1', 1, 0)]).length, 1)
+})
+
+test('a broker that misses a new hour still shows the rest; not so after a task began again', (t) => {
+  const before = { offsets: { 0: 40, 1: 7 }, segments: new Set(['10h']) }
+  const later = { offsets: { 0: 44, 1: 7 }, segments: new Set(['10h', '11h']) }
+  t.true(stillShown(before, later, ['11h']))
+  t.false(stillShown(before, later, ['10h', '11h']), 'nor does it know the old one')
+  // Restored under its own id, its first row in an hour that it had not held before.
+  const again = { offsets: { 0: 1, 1: 0 }, segments: new Set(['9h']) }
+  t.false(stillShown(before, again, ['9h']))
+  const caughtUp = { offsets: { 0: 44, 1: 7 }, segments: new Set(['9h']) }
+  t.false(stillShown(before, caughtUp, ['9h']))
 })

@@ -63,6 +63,25 @@ export function appliedOf(partition: number, tasks: readonly TaskState[]): numbe
   return applied
 }
 
+/** What a task holds: rows below the offsets, in these segments. */
+export interface Held {
+  readonly offsets: Offsets
+  readonly segments: ReadonlySet<string>
+}
+
+/**
+ * Whether brokers that do not know all of a task's segments still show what they showed before. So it
+ * is where they have just not found a new hour yet; not where the task began again under its own name.
+ * @param unknown - segments of `now` that a broker does not know
+ */
+export function stillShown(before: Held, now: Held, unknown: readonly string[]): boolean {
+  const hasAll = [...before.segments].every(
+    (key) => now.segments.has(key) && !unknown.includes(key),
+  )
+  const wentOn = Object.entries(before.offsets).every(([p, at]) => (now.offsets[p] ?? 0) >= at)
+  return hasAll && wentOn
+}
+
 interface Announced {
   readonly action: string
   readonly dataSource: string
@@ -89,7 +108,7 @@ export function createRealtime(parts: RealtimeParts) {
   const { client, names, partitions } = parts
   const locations = new Map<string, string>()
   /** The last offsets of a task that brokers showed all of, and in which segments. */
-  const proven = new Map<string, { offsets: Offsets; segments: ReadonlySet<string> }>()
+  const proven = new Map<string, Held>()
   /** Largest offset below which everything was once seen to be published. */
   const published = new Array<number>(partitions).fill(0)
   let last: SupervisorStatus | undefined
@@ -162,12 +181,12 @@ export function createRealtime(parts: RealtimeParts) {
     const unknown = (
       await Promise.all(brokers.map((broker) => unknownTo(broker, server, segments)))
     ).flat()
-    const before = proven.get(id)
-    // A broker that has not found a new hour yet still shows what it showed.
+    const now = { offsets, segments: new Set(segments.map(keyOf)) }
     if (unknown.length > 0) {
-      return before && !unknown.some((key) => before.segments.has(key)) ? before.offsets : undefined
+      const before = proven.get(id)
+      return before && stillShown(before, now, unknown) ? before.offsets : undefined
     }
-    proven.set(id, { offsets, segments: new Set(segments.map(keyOf)) })
+    proven.set(id, now)
     return offsets
   }
 

@@ -139,6 +139,8 @@ const settingsOf: Readonly<Record<DruidRole, (dir: string) => Properties>> = {
     'druid.indexer.queue.startDelay': 'PT2S',
     'druid.indexer.queue.restartDelay': 'PT2S',
     'druid.indexer.runner.type': 'httpRemote',
+    // A task given to an indexer just as it died holds up all others for that long.
+    'druid.indexer.runner.taskAssignmentTimeout': 'PT20S',
     'druid.indexer.runner.pendingTasksRunnerNumThreads': 4,
     'druid.indexer.runner.workerSyncNumThreads': 2,
   }),
