@@ -35,6 +35,8 @@ export interface Load {
   target: string | undefined
   /** How long a redirect took, ms, at this share of all (0.99: all but one in a hundred). */
   latency(share: number): number
+  /** What was so far does not count in `latency`: programs that have just started are slow. */
+  forgetLatency(): void
   /** Stops after the running requests. */
   stop(): Promise<void>
 }
@@ -215,6 +217,9 @@ export function startLoad(options: LoadOptions): Load {
     },
     set target(url) {
       target = url
+    },
+    forgetLatency() {
+      redirectMs.length = 0
     },
     latency(share) {
       const sorted = redirectMs.toSorted((a, b) => a - b)

@@ -32,6 +32,8 @@ export const layerCommands = [
 export type LayerCommand = (typeof layerCommands)[number]
 
 const deadline = { timeoutMs: 180_000, everyMs: 50 }
+/** Accepted by programs that have just started. */
+const warmUpClicks = 50
 const daysBack = 2 * 24 * hourMs
 
 export interface UnderLoad {
@@ -137,6 +139,7 @@ export async function startUnderLoad(
       const before = load.ledger.accepted.size
       const what = `clicks are accepted ${why}`
       await until(() => load.ledger.accepted.size >= before + count, { ...deadline, what })
+      if (before < warmUpClicks) load.forgetLatency()
     },
     async untilJudged(why) {
       const accepted = load.ledger.accepted.size
