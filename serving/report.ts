@@ -32,7 +32,7 @@ export interface AnswerMeta {
   readonly completeness: string
   readonly boundary: string
   readonly watermark: string | null
-  /** Newest clicks are missing: the store takes its realtime ingestion up again. */
+  /** Newest clicks may be missing: the store takes its realtime ingestion up, or up again. */
   readonly degraded: boolean
   readonly rule_set: number
   readonly runs: readonly {
@@ -146,7 +146,7 @@ function metaOf(
     completeness: request.completeness,
     boundary: iso(state.published.boundary),
     watermark: watermark === undefined ? null : iso(watermark),
-    degraded: state.facts.isDegraded,
+    degraded: isDegraded(state, end),
     rule_set: state.ruleSet,
     runs: state.runs.map((run) => ({ ...run, published_at: iso(run.published_at) })),
     approximate: approximate.filter((metric) => request.metrics.includes(metric)),
@@ -183,13 +183,17 @@ export async function runReport(
   return {
     kind: 'answer',
     // The tag of a degraded answer is asked for by nobody: what is whole again must not look the same.
-    etag: seen.facts.isDegraded ? `W/"${fingerprintOf([etag, seen.facts.at])}"` : etag,
+    etag: isDegraded(seen, end) ? `W/"${fingerprintOf([etag, seen.facts.at])}"` : etag,
     answer: {
       meta: metaOf(request, end, seen, deps.approximate, next),
       data: rowsOf(rows.slice(0, limit), request, end, seen),
     },
   }
 }
+
+/** Of an answer above the boundary, also while nothing has been proven since serving started. */
+const isDegraded = ({ facts, published }: State, end: number): boolean =>
+  end > published.boundary && (facts.isDegraded || facts.watermark === undefined)
 
 /**
  * What was visible before a query may have gone out of sight by then, with every server in good

@@ -206,6 +206,7 @@ test('paging gives every row once; a cursor of another query or boundary is refu
 
 test('ETag: 304 while nothing changed; another when clicks come, runs are published, B moves', async (t) => {
   const fixture = await openFixture(t)
+  await fixture.beat(startNow, [0]) // while nothing is proven, no tag is good for a second time
   fill(fixture)
   const url = `${timeseries}?start_time=2026-11-22T03:00:00Z&end_time=2026-11-22T06:00:00Z`
   const settled = `${timeseries}?start_time=2026-11-22T03:00:00Z&end_time=2026-11-22T05:00:00Z`
@@ -245,6 +246,19 @@ async function publishRun({ catalogue }: Fixture, run: string, hour: number) {
     [hour, run, startNow],
   )
 }
+
+test('while nothing is proven, what is above the boundary is degraded, and nothing else', async (t) => {
+  const fixture = await openFixture(t)
+  const ask = async (query = '') => {
+    const answer = await fixture.inject({ url: `${timeseries}${query}` }, 'admin')
+    return answer.json().meta.degraded
+  }
+  t.true(await ask())
+  const below = new Date(boundary - 5 * hourMs).toISOString()
+  t.false(await ask(`?start_time=${below}&completeness=final`))
+  await fixture.beat(startNow, [0])
+  await until(async () => !(await ask()), { timeoutMs: 5_000, what: 'the watermark is proven' })
+})
 
 test('a store that shows less than before: degraded, nothing proven, and a tag of its own', async (t) => {
   const fixture = await openFixture(t)

@@ -128,7 +128,8 @@ export const Meta = Type.Object({
   boundary: Iso,
   watermark: Nullable(Iso),
   degraded: Type.Boolean({
-    description: 'Newest clicks are missing: the store takes its realtime ingestion up again.',
+    description:
+      'Newest clicks may be missing: the store takes its realtime ingestion up, or up again.',
   }),
   rule_set: Type.Integer({ description: 'Version in force; each run names its own.' }),
   runs: Type.Array(
