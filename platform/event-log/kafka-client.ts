@@ -162,6 +162,9 @@ const awayNames = new Set([
   'KafkaJSTopicMetadataNotLoaded',
 ])
 
+/** With `retriable`; the second is what kafkajs makes of the first while it joins a group. */
+const waitingNames = new Set(['KafkaJSProtocolError', 'KafkaJSError'])
+
 /** A plain Error of kafkajs where a broker was disconnected between two steps. */
 const notConnected = 'Broker not connected'
 
@@ -169,7 +172,7 @@ const notConnected = 'Broker not connected'
 export function isAway(error: unknown): boolean {
   for (const { name = '', message, retriable } of causes(error)) {
     if (awayNames.has(name) || message === notConnected) return true
-    if (name === 'KafkaJSProtocolError' && retriable) return true
+    if (waitingNames.has(name) && retriable) return true
   }
   return false
 }

@@ -7,8 +7,14 @@ import { type KafkaConnect, sendOptions, within } from './kafka-client.ts'
 import type { KafkaLink } from './kafka-link.ts'
 import type { Send } from './kafka-messages.ts'
 
-/** The broker aborts what is open for longer: so long readers may have to wait for a dead process. */
-const transactionTimeoutMs = 15_000
+/**
+ * The broker aborts what is open for longer. What a dead process left open is aborted by whoever takes
+ * the partition over, and until then nobody else writes there: so this can be long. It must be:
+ * a broker that was down for longer aborts it while it starts, when it may not know yet who leads what
+ * (seen on 4.4.0, "likely deleted already and hence can be skipped"), and then without a marker: the
+ * records would be committed with the next transaction.
+ */
+const transactionTimeoutMs = 600_000
 const retry = { initialRetryTime: 20, maxRetryTime: 500, retries: 12 }
 const openMs = 30_000
 const commitMs = 30_000
