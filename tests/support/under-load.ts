@@ -31,7 +31,7 @@ export const layerCommands = [
 ] as const satisfies readonly Command[]
 export type LayerCommand = (typeof layerCommands)[number]
 
-const deadline = { timeoutMs: 180_000, everyMs: 50 }
+const deadline = { timeoutMs: 300_000, everyMs: 50 }
 /** Accepted by programs that have just started. */
 const warmUpClicks = 50
 const daysBack = 2 * 24 * hourMs
