@@ -307,9 +307,15 @@ test('the event log away: clicks are accepted until the WAL is full, and none is
   const refused = await first.post('/track/click_event', { ad_id: 'ad-1' })
   t.is(refused.status, 503)
   t.is(refused.body.code, 'not-accepted')
-  const ready = await first.get('/readyz')
-  t.is(ready.status, 503)
-  t.like(await jsonOf(ready), { wal: 'full', log: 'unavailable', catalogue: 'ok' })
+  // The WAL may be full before the sender has tried for the first time.
+  const triedToShip = async () => {
+    const ready = await first.get('/readyz')
+    t.is(ready.status, 503)
+    const state = (await jsonOf(ready)) as { log: string }
+    return state.log === 'unavailable' && state
+  }
+  const state = await until(triedToShip, { timeoutMs: 10_000, what: 'the log is missed' })
+  t.like(state, { wal: 'full', catalogue: 'ok' })
   t.regex(
     await (await first.get('/metrics')).text(),
     /clicks_not_accepted_total\{source="redirect"[^}]*\} 1/,

@@ -2,8 +2,9 @@
 // and process has a connection of its own; they wait for each other's writes.
 import { mkdirSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
-import { DatabaseSync, type StatementSync } from 'node:sqlite'
+import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { LRUCache } from 'lru-cache'
+import { openSqlite } from '../sqlite.ts'
 import { migrate } from './migrate.ts'
 import { checkParams } from './params.ts'
 import type { Catalogue, Queryable, SqlValue } from './port.ts'
@@ -43,8 +44,8 @@ function prepare(db: DatabaseSync, sql: string): Prepared {
 
 async function connect(path: string): Promise<Catalogue> {
   mkdirSync(dirname(path), { recursive: true })
-  const db = new DatabaseSync(path, { timeout: busyTimeoutMs })
-  db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON')
+  const db = await openSqlite(path, busyTimeoutMs)
+  db.exec('PRAGMA foreign_keys = ON')
   db.exec('PRAGMA case_sensitive_like = ON') // as in PostgreSQL
   const statements = new LRUCache<string, Prepared>({ max: statementsMax })
 

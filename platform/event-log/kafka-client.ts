@@ -134,6 +134,7 @@ export type KafkaNames = ReturnType<typeof kafkaNames>
 interface KafkaFailure {
   readonly name?: string
   readonly message?: string
+  readonly stack?: string
   readonly type?: string
   readonly code?: string | number
   readonly retriable?: boolean
@@ -167,11 +168,15 @@ const waitingNames = new Set(['KafkaJSProtocolError', 'KafkaJSError'])
 
 /** A plain Error of kafkajs where a broker was disconnected between two steps. */
 const notConnected = 'Broker not connected'
+/** kafkajs has null for the answer where every broker is gone, and stumbles over it. */
+const isStumble = ({ name, stack }: KafkaFailure) =>
+  name === 'TypeError' && /[\\/]kafkajs[\\/]/.test(stack ?? '')
 
 /** Whether waiting can help: a broker is away, restarting, hung, or no longer leads. */
 export function isAway(error: unknown): boolean {
-  for (const { name = '', message, retriable } of causes(error)) {
-    if (awayNames.has(name) || message === notConnected) return true
+  for (const cause of causes(error)) {
+    const { name = '', message, retriable } = cause
+    if (awayNames.has(name) || message === notConnected || isStumble(cause)) return true
     if (waitingNames.has(name) && retriable) return true
   }
   return false

@@ -1,9 +1,9 @@
 // One SQLite file of the embedded event log: batches, end offsets, group offsets. Everything here
 // is synchronous and belongs in a thread that may wait for the disk.
-import { DatabaseSync } from 'node:sqlite'
 import { partitionOf } from '#core/identity.ts'
 import { ClickledgerError } from '#schemas/errors.ts'
 import type { Topic } from '#schemas/topics.ts'
+import { openSqlite } from '../sqlite.ts'
 import type { LogRecord, NewRecord } from './port.ts'
 import { decodeBatch, encodeBatch } from './record-batch.ts'
 
@@ -11,8 +11,6 @@ const busyTimeoutMs = 30_000
 const batchRecordsMax = 2_000
 
 const tables = `
-  PRAGMA journal_mode = WAL;
-  PRAGMA synchronous = FULL;
   PRAGMA journal_size_limit = 67108864;
   CREATE TABLE IF NOT EXISTS topics (topic TEXT PRIMARY KEY, partitions INTEGER NOT NULL);
   CREATE TABLE IF NOT EXISTS ends (
@@ -45,8 +43,8 @@ interface BatchRow {
 }
 
 /** Opens one file of the log. */
-export function openSqliteStore(path: string) {
-  const db = new DatabaseSync(path, { timeout: busyTimeoutMs })
+export async function openSqliteStore(path: string) {
+  const db = await openSqlite(path, busyTimeoutMs)
   db.exec(tables)
   const insertBatch = db.prepare('INSERT INTO batches VALUES (?, ?, ?, ?, ?, ?)')
   const getEnd = db.prepare('SELECT end_offset FROM ends WHERE topic = ? AND partition = ?')
@@ -178,4 +176,4 @@ export function openSqliteStore(path: string) {
   }
 }
 
-export type SqliteStore = ReturnType<typeof openSqliteStore>
+export type SqliteStore = Awaited<ReturnType<typeof openSqliteStore>>

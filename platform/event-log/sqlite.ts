@@ -26,7 +26,7 @@ export async function openSqliteEventLog(options: SqliteEventLogOptions): Promis
   mkdirSync(dir, { recursive: true })
   const stores = new Map<Topic['store'], SqliteStore>()
   for (const name of ['raw', 'derived'] as const) {
-    stores.set(name, openSqliteStore(join(dir, `${name}.sqlite`)))
+    stores.set(name, await openSqliteStore(join(dir, `${name}.sqlite`)))
   }
   const known = new Map(byName)
   const storeOf = (topic: string): SqliteStore => {

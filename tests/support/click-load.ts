@@ -21,6 +21,8 @@ export interface LoadLedger {
   readonly refused: Set<string>
   /** Impressions of clicks whose clients got no answer. */
   readonly unanswered: Set<string>
+  /** When the clients of live clicks (no imports) were told that they count, ms. */
+  readonly acceptedAt: number[]
   /** Clicks that were sent, whatever came of them. */
   sent: number
   /** Posts that were sent again, because no answer came. */
@@ -70,6 +72,7 @@ export function startLoad(options: LoadOptions): Load {
     accepted: new Map(),
     refused: new Set(),
     unanswered: new Set(),
+    acceptedAt: [],
     sent: 0,
     retries: 0,
     strange: [],
@@ -92,12 +95,17 @@ export function startLoad(options: LoadOptions): Load {
     }
   }
 
+  const noteAccepted = (id: string, impression: string, isLive = true): void => {
+    ledger.accepted.set(id, impression)
+    if (isLive) ledger.acceptedAt.push(Date.now())
+  }
+
   const noteGet = (impression: string, sent: Sent, status: number): void => {
     if (sent === 'unsent') return
     if (sent === 'unanswered') return void ledger.unanswered.add(impression)
     const id = sent.headers['x-click-id']
     if (sent.statusCode !== status) ledger.strange.push(`GET: ${sent.statusCode} ${sent.text}`)
-    else if (typeof id === 'string') ledger.accepted.set(id, impression)
+    else if (typeof id === 'string') noteAccepted(id, impression)
     else ledger.refused.add(impression)
   }
 
@@ -135,12 +143,13 @@ export function startLoad(options: LoadOptions): Load {
     clicks: readonly ReturnType<typeof newClick>[],
     { text }: Answer,
     mayBeTaken: boolean,
+    isLive: boolean,
   ): void => {
     const body = JSON.parse(text) as { results?: PostResult[] } & PostResult
     const results = body.results ?? [body]
     clicks.forEach(({ event_id, impression_id }, i) => {
       const result = results[i]
-      if (result?.accepted) ledger.accepted.set(event_id, impression_id)
+      if (result?.accepted) noteAccepted(event_id, impression_id, isLive)
       else if (mayBeTaken) ledger.unanswered.add(impression_id)
       else if (result?.reason === 'not-accepted') ledger.refused.add(impression_id)
       else ledger.strange.push(`POST: ${text}`)
@@ -161,7 +170,7 @@ export function startLoad(options: LoadOptions): Load {
       const sent = await send(path, { method: 'POST', headers, body: JSON.stringify(value) })
       if (typeof sent === 'object') {
         if (sent.statusCode === 200 || sent.statusCode === 503) {
-          return notePost(clicks, sent, mayBeTaken)
+          return notePost(clicks, sent, mayBeTaken, path !== '/import/clicks')
         }
         ledger.strange.push(`POST: ${sent.statusCode} ${sent.text}`)
         return

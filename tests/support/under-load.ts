@@ -6,6 +6,7 @@ import type { ExecutionContext } from 'ava'
 import { readSettings, type Settings } from '#platform/config.ts'
 import { openEventLog } from '#platform/stack.ts'
 import { until } from '#platform/wait.ts'
+import { ClickledgerError } from '#schemas/errors.ts'
 import { hourMs, hourOf } from '#schemas/paths.ts'
 import { groups, topics } from '#schemas/topics.ts'
 import { type Load, loadAds, seededRandom, startLoad } from './click-load.ts'
@@ -60,8 +61,12 @@ export interface UnderLoad {
 }
 
 export interface TotalsReport {
-  readonly meta: { readonly degraded: boolean }
+  readonly meta: { readonly degraded: boolean; readonly watermark: string | null }
   readonly data: readonly Readonly<Record<string, number>>[]
+}
+
+function onlyAway(error: unknown): undefined {
+  if (!(error instanceof ClickledgerError) || error.code !== 'unavailable') throw error
 }
 
 /** Starts all layers at once, as a supervisor would, and the load. */
@@ -108,11 +113,12 @@ export async function startUnderLoad(
     const { data, meta } = (await answer.json()) as TotalsReport
     return meta.degraded ? undefined : (data[0]?.gross_click_count ?? 0)
   }
+  /** Undefined where the log is away. */
   const judgedSinceStart = async () => {
-    const log = await openEventLog(settings, Date.now)
-    const committed = await log.committedOffsets(groups.speed, topics.raw.name)
-    await log.close()
-    return committed.reduce((sum, n) => sum + n, 0)
+    const log = await openEventLog(settings, Date.now).catch(onlyAway)
+    const committed = await log?.committedOffsets(groups.speed, topics.raw.name).catch(onlyAway)
+    await log?.close()
+    return committed?.reduce((sum, n) => sum + n, 0)
   }
   const isShipped = async () => {
     const answer = await fetch(`${load.target}/readyz`)
@@ -143,7 +149,7 @@ export async function startUnderLoad(
     },
     async untilJudged(why) {
       const accepted = load.ledger.accepted.size
-      const isJudged = async () => (await judgedSinceStart()) >= accepted
+      const isJudged = async () => ((await judgedSinceStart()) ?? 0) >= accepted
       await until(isJudged, { ...deadline, everyMs: 200, what: `all is judged ${why}` })
     },
     async untilCounted(why) {
