@@ -148,27 +148,30 @@ export interface Launch {
   readonly env?: Readonly<Record<string, string>>
   /** Run as this user; absent: as the caller. */
   readonly user?: { readonly uid: number; readonly gid: number } | undefined
+  /** How far others go first where processors are short: 0 (nobody) to 19. */
+  readonly niceness?: number
   readonly cwd: string
   readonly pidFile: string
   readonly logFile: string
 }
 
 /** Writes who it is, then becomes the command: the same process, so no server is ever unrecorded. */
-const launcher = `(cat /proc/$$/stat 2>/dev/null || ps -o ${psColumns} -p $$) >&3; exec 3>&-; exec "$@"`
+const launcher = `(cat /proc/$$/stat 2>/dev/null || ps -o ${psColumns} -p $$) >&3; exec 3>&-; exec nice -n "$@"`
 
 /**
  * Starts a server in a session of its own, which Ctrl-C in the terminal does not reach, and returns
  * once its pid file is written. What it says goes to the log file.
  * @throws Error where the process ends before that
  */
-export async function launch({ command, env, user, cwd, pidFile, logFile }: Launch): Promise<void> {
+export async function launch(options: Launch): Promise<void> {
+  const { command, env, user, niceness = 0, cwd, pidFile, logFile } = options
   for (const file of [pidFile, logFile]) mkdirSync(dirname(file), { recursive: true })
   const logBytes = statSync(logFile, { throwIfNoEntry: false })?.size ?? 0
   if (logBytes > logBytesMax) renameSync(logFile, `${logFile}.old`)
   // Opened here, by who may write there: the server itself may run as another user.
   const log = openSync(logFile, 'a')
   const pid = openSync(pidFile, 'w')
-  const child = spawn('/bin/sh', ['-c', launcher, 'sh', ...command], {
+  const child = spawn('/bin/sh', ['-c', launcher, 'sh', String(niceness), ...command], {
     ...{ cwd, detached: true, stdio: ['ignore', log, log, pid] },
     ...(user ?? {}),
     env: { PATH: process.env.PATH, HOME: process.env.HOME, LANG: 'C.UTF-8', TZ: 'UTC', ...env },

@@ -35,8 +35,8 @@ export interface Load {
   readonly ledger: LoadLedger
   /** Where to send; undefined: wait. */
   target: string | undefined
-  /** How long a redirect took, ms, at this share of all (0.99: all but one in a hundred). */
-  latency(share: number): number
+  /** How long an answer took, ms, at this share of all (0.99: all but one in a hundred). */
+  latency(share: number, of?: 'redirect' | 'bare'): number
   /** What was so far does not count in `latency`: programs that have just started are slow. */
   forgetLatency(): void
   /** Stops after the running requests. */
@@ -51,6 +51,8 @@ export interface LoadOptions {
   readonly pauseMs: number
   /** With it, clicks of yesterday are imported too. */
   readonly importKey?: string
+  /** A server that answers at once, asked beside each redirect: what the machine itself takes. */
+  readonly bare?: string
   /** Give up a post without an answer instead of sending it again until there is one. */
   readonly retriesMax?: number
 }
@@ -67,7 +69,14 @@ interface PostResult {
 
 /** Starts the clients. */
 export function startLoad(options: LoadOptions): Load {
-  const { random, clients, pauseMs, importKey, retriesMax = Number.POSITIVE_INFINITY } = options
+  const {
+    random,
+    clients,
+    pauseMs,
+    importKey,
+    bare,
+    retriesMax = Number.POSITIVE_INFINITY,
+  } = options
   const ledger: LoadLedger = {
     accepted: new Map(),
     refused: new Set(),
@@ -79,7 +88,7 @@ export function startLoad(options: LoadOptions): Load {
   }
   const agent = new Agent({ connections: clients, pipelining: 1, headersTimeout: 60_000 })
   const stopping = new AbortController()
-  const redirectMs: number[] = []
+  const tookMs = { redirect: [] as number[], bare: [] as number[] }
   let target: string | undefined
   const pick = <T>(list: readonly T[]): T => list[Math.floor(random() * list.length)] as T
   const address = () => `10.${[0, 0, 0].map(() => Math.floor(random() * 256)).join('.')}`
@@ -93,6 +102,13 @@ export function startLoad(options: LoadOptions): Load {
     } catch (error) {
       return (error as NodeJS.ErrnoException).code === 'ECONNREFUSED' ? 'unsent' : 'unanswered'
     }
+  }
+
+  const askBare = async (url: string): Promise<void> => {
+    const from = performance.now()
+    const { body } = await request(url, { dispatcher: agent })
+    await body.dump()
+    tookMs.bare.push(performance.now() - from)
   }
 
   const noteAccepted = (id: string, impression: string, isLive = true): void => {
@@ -125,8 +141,9 @@ export function startLoad(options: LoadOptions): Load {
       const from = performance.now()
       ledger.sent++
       const sent = await send(path, { headers })
-      if (!isPixel && typeof sent === 'object') redirectMs.push(performance.now() - from)
+      if (!isPixel && typeof sent === 'object') tookMs.redirect.push(performance.now() - from)
       noteGet(impression, sent, isPixel ? 200 : 302)
+      if (!isPixel && bare) await askBare(bare)
     }
   }
 
@@ -228,10 +245,11 @@ export function startLoad(options: LoadOptions): Load {
       target = url
     },
     forgetLatency() {
-      redirectMs.length = 0
+      tookMs.redirect.length = 0
+      tookMs.bare.length = 0
     },
-    latency(share) {
-      const sorted = redirectMs.toSorted((a, b) => a - b)
+    latency(share, of = 'redirect') {
+      const sorted = tookMs[of].toSorted((a, b) => a - b)
       return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0
     },
     stop() {

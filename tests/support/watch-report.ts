@@ -4,7 +4,7 @@ import type { ExecutionContext } from 'ava'
 import { pause } from '#platform/wait.ts'
 import type { TotalsReport, UnderLoad } from './under-load.ts'
 
-const everyMs = 100
+const everyMs = 250
 
 export interface Watched {
   answered: number

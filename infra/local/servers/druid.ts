@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { request } from 'undici'
 import { until } from '#platform/wait.ts'
 import { buckets, credentials, dataDirOf, portOf, type StackConfig } from '../state.ts'
-import { type JavaMemory, javaOptions } from './java.ts'
+import { type JavaMemory, javaNiceness, javaOptions } from './java.ts'
 import type { ServerPlan } from './plan.ts'
 import { toProperties } from './properties.ts'
 import { s3Region } from './s3.ts'
@@ -45,6 +45,7 @@ export function planDruid(config: StackConfig, role: DruidRole): ServerPlan {
   const dir = dataDirOf(config, name)
   const url = `http://127.0.0.1:${portOf(config, name)}`
   return {
+    niceness: javaNiceness,
     command: [
       config.programs.java ?? 'java',
       ...javaOptions(memoryOf[role]),

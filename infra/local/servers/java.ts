@@ -13,6 +13,9 @@ const patientCompiler = [
   '-XX:Tier4BackEdgeThreshold=400000',
 ]
 
+/** A JVM that starts takes all processors it gets; clicks, which come in meanwhile, go first. */
+export const javaNiceness = 19
+
 export interface JavaMemory {
   /** -Xms and -Xmx, as Java writes sizes. */
   readonly heap: readonly [first: string, max: string]

@@ -7,7 +7,7 @@ import { readSettings } from '#platform/config.ts'
 import { kafkaClient } from '#platform/event-log/kafka-client.ts'
 import { run } from '../run.ts'
 import { dataDirOf, portOf, type StackConfig, settingsOf } from '../state.ts'
-import { javaOptions } from './java.ts'
+import { javaNiceness, javaOptions } from './java.ts'
 import type { ServerPlan } from './plan.ts'
 import { toProperties } from './properties.ts'
 
@@ -19,6 +19,7 @@ export function planKafka(config: StackConfig): ServerPlan {
   const classpath = ['-cp', join(config.programs.kafka ?? '', '*')]
   const memory = { heap: ['256m', '512m'], direct: '128m' } as const
   return {
+    niceness: javaNiceness,
     command: [
       java,
       ...javaOptions(memory),

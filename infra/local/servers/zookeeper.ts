@@ -4,7 +4,7 @@ import { connect } from 'node:net'
 import { join } from 'node:path'
 import { dataDirOf, portOf, type StackConfig } from '../state.ts'
 import { druidLogging } from './druid.ts'
-import { javaOptions } from './java.ts'
+import { javaNiceness, javaOptions } from './java.ts'
 import type { ServerPlan } from './plan.ts'
 import { toProperties } from './properties.ts'
 
@@ -15,6 +15,7 @@ export function planZookeeper(config: StackConfig): ServerPlan {
   const port = portOf(config, 'zookeeper')
   const file = join(dir, 'zoo.cfg')
   return {
+    niceness: javaNiceness,
     command: [
       config.programs.java ?? 'java',
       ...javaOptions({ heap: ['32m', '64m'] }),

@@ -20,7 +20,7 @@ test.serial(`S3, PostgreSQL and Redis away ${rounds} times: nothing is lost`, as
       const server = stack.server(name)
       t.teardown(() => server.start())
       await pause(run.random() * 1_000)
-      // The archive flushes every 0.3 s: S3 dies in the middle of what it is sent.
+      // The archive flushes every second: S3 dies in the middle of what it is sent.
       await server.kill()
       await run.untilAccepted(200, `while ${name} is dead`)
       await server.start()
