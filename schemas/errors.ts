@@ -172,11 +172,17 @@ export const errors = {
     title: 'The archive misses offsets or files.',
     fix: '`detail` names them; restore the objects, or archive again from the log.',
   },
-  'rebuild-running': {
+  'run-conflict': {
     status: 409,
     retryable: true,
-    title: 'A rebuild is running already.',
-    fix: 'Wait for it, or look at /v1/rebuilds.',
+    title: 'Another run holds these hours.',
+    fix: 'Wait for it, or cancel it; `detail` names it.',
+  },
+  'run-state': {
+    status: 409,
+    retryable: false,
+    title: 'The run is not in a state that allows this.',
+    fix: '`detail` says in which state it is and what is possible.',
   },
   'wal-full': {
     status: 503,

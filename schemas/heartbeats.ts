@@ -46,11 +46,23 @@ export interface ServingHeartbeat {
   readonly url: string
 }
 
+export interface RebuildHeartbeat {
+  /** Whether this process holds the lease: it seals and rebuilds. */
+  readonly isActive: boolean
+  /** Where the boundary could move to, ms; null: it is as far as lateness allows. */
+  readonly candidate: number | null
+  /** What it waits for, in words. */
+  readonly obstacles: readonly string[]
+  /** The evidence so far (core/boundary.ts, SealingProof); null where there is none. */
+  readonly proof: unknown
+}
+
 export interface Heartbeats {
   ingest: IngestHeartbeat
   speed: SpeedHeartbeat
   archive: ArchiveHeartbeat
   serving: ServingHeartbeat
+  rebuild: RebuildHeartbeat
 }
 
 export type LayerName = keyof Heartbeats

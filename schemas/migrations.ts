@@ -75,4 +75,29 @@ export const migrations: readonly Migration[] = [
         PRIMARY KEY (layer, node))`,
     ],
   },
+  {
+    id: 2,
+    name: 'backfills',
+    statements: [
+      "ALTER TABLE runs ADD COLUMN created_by TEXT NOT NULL DEFAULT ''",
+      "ALTER TABLE runs ADD COLUMN approved_by TEXT NOT NULL DEFAULT ''",
+      "ALTER TABLE runs ADD COLUMN diff TEXT NOT NULL DEFAULT ''",
+      // The run whose numbers an hour showed before this one replaced them.
+      "ALTER TABLE run_hours ADD COLUMN replaced_run TEXT NOT NULL DEFAULT ''",
+      'ALTER TABLE run_hours ADD COLUMN published_at BIGINT',
+      // Clicks by the rule that caught them, as JSON.
+      "ALTER TABLE run_hours ADD COLUMN rules TEXT NOT NULL DEFAULT '{}'",
+      // When its staged files were removed.
+      'ALTER TABLE run_hours ADD COLUMN swept_at BIGINT',
+      'CREATE INDEX run_hours_by_hour ON run_hours (hour)',
+      `CREATE TABLE leases (
+        name TEXT PRIMARY KEY, holder TEXT NOT NULL, epoch BIGINT NOT NULL, expires_at BIGINT NOT NULL)`,
+      `CREATE TABLE restatements (
+        restatement_id BIGINT PRIMARY KEY, published_at BIGINT NOT NULL, run_id TEXT NOT NULL,
+        rule_set INTEGER NOT NULL, reason TEXT NOT NULL, advertiser_id TEXT NOT NULL,
+        ad_id TEXT NOT NULL, hour BIGINT NOT NULL, before TEXT NOT NULL, after TEXT NOT NULL,
+        UNIQUE (run_id, hour, advertiser_id, ad_id))`,
+      'CREATE INDEX restatements_by_advertiser ON restatements (advertiser_id, restatement_id)',
+    ],
+  },
 ]

@@ -25,10 +25,18 @@ export function manifestPath(partition: number, first: number): string {
   return `${manifestPrefix(partition)}${pad(first, 16)}.json`
 }
 
+/** All that a run staged. */
+export const runPrefix = (run: string) => `runs/${run}/`
+
 /** What a rebuild run staged for one hour. */
 export function stagedPath(run: string, hour: number, name: string): string {
-  return `runs/${run}/${hourPath(hour)}/${name}`
+  return `${runPrefix(run)}${hourPath(hour)}/${name}`
 }
+
+export const verdictsName = 'verdicts.parquet'
+
+/** Where a run that staged these files of an hour has put its other output of that hour. */
+export const stagedFolder = (file: string): string => file.slice(0, file.lastIndexOf('/') + 1)
 
 /** Start of the hour that holds `time` (ms). */
 export const hourOf = (time: number): number => Math.floor(time / hourMs) * hourMs

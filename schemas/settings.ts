@@ -176,7 +176,7 @@ export const settings = {
   CLICKLEDGER_SCHEDULER: {
     type: 'boolean',
     default: 'true',
-    doc: 'Whether this serve process also seals and rebuilds hours. Exactly one process of an installation may; further ones, which only answer, are given false.',
+    doc: 'Whether this serve process may also seal and rebuild hours. Of several that may, the one that holds the lease does; another takes over when it dies. Embedded, there is only one serve process.',
   },
   CLICKLEDGER_NODE_SILENCE: {
     type: 'duration',
@@ -201,6 +201,30 @@ export const settings = {
     default: '8000000',
     min: 1,
     doc: 'Clicks of neighbouring hours that one rebuild task takes together, at most (an hour is never split).',
+  },
+  CLICKLEDGER_REBUILD_PAUSE: {
+    type: 'duration',
+    default: 'PT0S',
+    min: 0,
+    doc: 'Pause of a worker after each task of a rebuild, for machines that have other work.',
+  },
+  CLICKLEDGER_GUARD_PERCENT: {
+    type: 'int',
+    default: '20',
+    min: 0,
+    doc: 'Guard rail: a run that changes the clicks of an hour, or of an advertiser in an hour, by more per cent waits for approval.',
+  },
+  CLICKLEDGER_GUARD_CLICKS: {
+    type: 'int',
+    default: '100',
+    min: 1,
+    doc: 'Guard rail: shares of fewer clicks than this are not looked at.',
+  },
+  CLICKLEDGER_RUNS_KEPT: {
+    type: 'int',
+    default: '3',
+    min: 1,
+    doc: 'Staged output of an hour is kept for so many runs, the published one included: as far back a rollback can go.',
   },
   CLICKLEDGER_OLAP_MEMORY: {
     type: 'bytes',

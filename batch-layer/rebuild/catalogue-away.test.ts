@@ -16,10 +16,18 @@ const totals = {
   fraudulent_click_count: 0,
 }
 
+const rest = {
+  taskClicksMax: 1_000,
+  workers: 1,
+  rails: { percent: 20, clicks: 100 },
+  ruleSetOf: async () => defaultRuleSet,
+  compare: async () => [],
+}
+
 for (const weather of ['refuses', 'loses answers'] satisfies Weather[]) {
   test(`a catalogue that ${weather} after the store has changed`, async (t) => {
     const catalogue = failingCatalogue(await openTestCatalogue(t))
-    const olap: Pick<OlapStore, 'replaceHours' | 'loadedHours' | 'hourTotals'> = {
+    const olap: Pick<OlapStore, 'replaceHours' | 'loadedHours' | 'hourTotals' | 'query'> = {
       async replaceHours() {
         catalogue.weather = weather
         setTimeout(() => {
@@ -28,26 +36,27 @@ for (const weather of ['refuses', 'loses answers'] satisfies Weather[]) {
       },
       loadedHours: async (loads) => loads.map((load) => load.hour),
       hourTotals: async () => [{ hour, ...totals }],
+      query: async () => [],
     }
-    const { runId } = await rebuildHours(
+    const outcome = await rebuildHours(
       {
         catalogue,
         olap: olap as OlapStore,
         now: () => 7,
-        taskClicksMax: 1_000,
+        ...rest,
         stage: async () => [{ hour, ...staged }],
       },
-      { kind: 'rebuild', reason: 'test', hours: [{ hour, ruleSet: defaultRuleSet }] },
+      { kind: 'rebuild', reason: 'test', hours: [{ hour, ruleSet: 1 }], isApproved: true },
     )
     t.true(catalogue.failed > 0)
     t.deepEqual(
       (await catalogue.query('SELECT run_id, status FROM runs')).map((row) => ({ ...row })),
-      [{ run_id: runId, status: 'done' }],
+      [{ run_id: outcome?.runId, status: 'done' }],
     )
     const published = await catalogue.query('SELECT hour, run_id FROM published_hours')
     t.deepEqual(
       published.map((row) => ({ ...row })),
-      [{ hour, run_id: runId }],
+      [{ hour, run_id: outcome?.runId }],
     )
   })
 }
@@ -61,11 +70,11 @@ test('a layer that closes does not wait for a catalogue that is away', async (t)
       catalogue,
       olap: {} as OlapStore,
       now: () => 7,
-      taskClicksMax: 1_000,
+      ...rest,
       signal: stopping.signal,
       stage: async () => [],
     },
-    { kind: 'rebuild', reason: 'test', hours: [{ hour, ruleSet: defaultRuleSet }] },
+    { kind: 'rebuild', reason: 'test', hours: [{ hour, ruleSet: 1 }], isApproved: true },
   )
   stopping.abort()
   await t.throwsAsync(run, { code: 'unavailable' })

@@ -2,20 +2,41 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Piscina } from 'piscina'
+import type { Settings } from '#platform/config.ts'
+import { reportHeartbeat } from '#platform/heartbeats.ts'
 import { type LayerContext, loopLayer, type RunningLayer } from '#platform/layer.ts'
+import { createLease } from '#platform/lease.ts'
 import { createRegistry } from '#platform/metrics.ts'
 import type { OlapStore } from '#platform/olap/port.ts'
-import { dataPaths, openCatalogue, openEventLog } from '#platform/stack.ts'
+import { createRuleSets } from '#platform/rule-sets.ts'
+import { dataPaths, openCatalogue, openEventLog, openObjectStore } from '#platform/stack.ts'
 import { pause } from '#platform/wait.ts'
+import type { AffectedInput } from './affected-worker.ts'
+import type { Change, CompareInput } from './compare-worker.ts'
 import { createRebuildMetrics } from './metrics.ts'
+import type { RebuildTask } from './plan.ts'
+import { createQueue } from './queue.ts'
 import { restoreBatchView } from './restore-view.ts'
-import { failAbandonedRuns } from './runs.ts'
+import { endAbandonedRuns } from './runs.ts'
 import { createScheduler, type RebuildOrder } from './scheduler.ts'
 import { createSealing } from './sealing.ts'
+import type { StagedHour } from './stage-worker.ts'
 
 const worker = (file: string, name: string) => ({
   filename: new URL(file, import.meta.url).href,
   name,
+})
+
+/** How often somebody's request is looked for. */
+const queueEveryMs = 250
+
+const workOn = (pool: Piscina, settings: Settings) => ({
+  stage: (runId: string, task: RebuildTask): Promise<StagedHour[]> =>
+    pool.run({ runId, task, settings }, worker('stage-worker.ts', 'stageTask')),
+  compare: (hours: CompareInput['hours'], by: CompareInput['by']): Promise<Change[]> =>
+    pool.run({ hours, by, settings }, worker('compare-worker.ts', 'compareHours')),
+  affected: (input: Omit<AffectedInput, 'settings'>): Promise<number[]> =>
+    pool.run({ ...input, settings }, worker('affected-worker.ts', 'affectedHours')),
 })
 
 export interface RunningRebuild extends RunningLayer {
@@ -31,8 +52,7 @@ export async function runRebuild(
   const catalogue = await openCatalogue(settings)
   const log = await openEventLog(settings, clock.now)
   await rm(join(dataPaths(settings).scratch, 'rebuild'), { recursive: true, force: true })
-  await failAbandonedRuns(catalogue, clock.now())
-  await restoreBatchView(catalogue, olap)
+  const objects = await openObjectStore(settings)
   const pool = new Piscina({
     minThreads: 0,
     maxThreads: settings.CLICKLEDGER_REBUILD_WORKERS,
@@ -48,20 +68,51 @@ export async function runRebuild(
   const registry = createRegistry('rebuild')
   const metrics = createRebuildMetrics(registry)
   const stopping = new AbortController()
-  const scheduler = createScheduler({
-    ...{ catalogue, log, olap, logger, sealing, metrics, now: clock.now, signal: stopping.signal },
-    node: settings.CLICKLEDGER_NODE_ID,
-    speedRetentionMs: settings.CLICKLEDGER_SPEED_RETENTION,
-    taskClicksMax: settings.CLICKLEDGER_REBUILD_TASK_CLICKS,
-    stage: (runId, task) =>
-      pool.run({ runId, task, settings }, worker('stage-worker.ts', 'stageTask')),
-    affected: (input) =>
-      pool.run({ ...input, settings }, worker('affected-worker.ts', 'affectedHours')),
+  const { CLICKLEDGER_NODE_ID: node } = settings
+  const lease = createLease({
+    ...{ catalogue, name: 'rebuild', holder: node },
+    onError: (error) => logger.warn({ err: error }, 'the lease was not renewed'),
   })
+  const parts = {
+    ...{ catalogue, log, objects, olap, logger, metrics, lease },
+    ...{ now: clock.now, signal: stopping.signal, ruleSetOf: createRuleSets(catalogue) },
+    rails: {
+      percent: settings.CLICKLEDGER_GUARD_PERCENT,
+      clicks: settings.CLICKLEDGER_GUARD_CLICKS,
+    },
+    workers: settings.CLICKLEDGER_REBUILD_WORKERS,
+    kept: settings.CLICKLEDGER_RUNS_KEPT,
+    taskClicksMax: settings.CLICKLEDGER_REBUILD_TASK_CLICKS,
+    ...workOn(pool, settings),
+  }
+  const { CLICKLEDGER_SPEED_RETENTION: speedRetentionMs } = settings
+  const scheduler = createScheduler({ ...parts, sealing, node, speedRetentionMs })
+  const queue = createQueue({ ...parts, inTurn: scheduler.inTurn })
+
+  /** Whether this process does the work: it has the lease, and has put things in order after taking it. */
+  let isInOrder = false
+  const isActive = async (): Promise<boolean> => {
+    if (lease.isHeld && isInOrder) return true
+    isInOrder = false
+    if (!(await lease.acquire())) return false
+    await endAbandonedRuns(catalogue, clock.now())
+    await restoreBatchView(catalogue, olap)
+    isInOrder = true
+    return true
+  }
+  const beat = async (): Promise<void> => {
+    const { candidate = null, obstacles, proof = null } = scheduler.sealingState()
+    const body = { isActive: lease.isHeld, candidate, obstacles, proof }
+    await reportHeartbeat(catalogue, 'rebuild', node, clock.now(), body)
+  }
   let isFailing = false
-  const run = async () => {
+  const look = async (): Promise<void> => {
+    if (await isActive()) await scheduler.tick()
+    await beat()
+  }
+  const looking = async () => {
     while (!stopping.signal.aborted) {
-      isFailing = await scheduler.tick().then(
+      isFailing = await look().then(
         () => false,
         (error) => {
           metrics.failures.inc()
@@ -72,10 +123,18 @@ export async function runRebuild(
       await pause(settings.CLICKLEDGER_SEAL_INTERVAL, stopping.signal)
     }
   }
-  const ended = run().finally(async () => {
+  const working = async () => {
+    while (!stopping.signal.aborted) {
+      const isBusy = lease.isHeld && isInOrder && (await queue.step().catch(() => false))
+      if (!isBusy) await pause(queueEveryMs, stopping.signal)
+    }
+  }
+  await isActive() // before anybody asks for numbers
+  const ended = Promise.all([looking(), working()]).then(async () => {
     await scheduler.idle()
     await pool.destroy()
-    await Promise.all([log.close(), catalogue.close()])
+    await lease.release().catch(() => {}) // it runs out by itself
+    await Promise.all([log.close(), objects.close(), catalogue.close()])
   })
   return {
     ...loopLayer({ run: ended, stopping, registry, readiness: () => ({ ready: !isFailing }) }),

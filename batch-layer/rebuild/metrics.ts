@@ -1,8 +1,8 @@
 // What rebuilds and the boundary tell Prometheus.
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
 import { addGauge } from '#platform/metrics.ts'
-import type { RebuildResult } from './rebuild.ts'
-import type { NewRun } from './runs.ts'
+import { type RunKind, runKinds } from '#schemas/runs.ts'
+import type { Outcome } from './rebuild.ts'
 
 export type RebuildMetrics = ReturnType<typeof createRebuildMetrics>
 
@@ -30,12 +30,12 @@ export function createRebuildMetrics(registry: Registry) {
   const running = gauge('clickledger_rebuild_running', 'Runs under way: 0 or 1.')
   const runs = new Counter({
     name: 'clickledger_rebuild_runs_total',
-    help: 'Runs that ended, by kind (seal, rebuild) and result (done, failed).',
+    help: 'Runs that ended, by kind and result (done, failed).',
     labelNames: ['kind', 'result'],
     registers,
   })
   // A counter that appears with its first event hides that event from `increase`.
-  for (const kind of ['seal', 'rebuild']) {
+  for (const kind of runKinds) {
     for (const result of ['done', 'failed']) runs.inc({ kind, result }, 0)
   }
   const seconds = new Histogram({
@@ -73,11 +73,12 @@ export function createRebuildMetrics(registry: Registry) {
       lookedAt = at
     },
     /** Counts a run while it goes on and when it ends. */
-    async counted(kind: NewRun['kind'], run: Promise<RebuildResult>): Promise<RebuildResult> {
+    async counted(kind: RunKind, run: Promise<Outcome>): Promise<Outcome> {
       running.inc()
       const ended = seconds.startTimer({ kind })
       try {
         const result = await run
+        if (!result) return result
         hours.inc(result.hours)
         clicks.inc(result.clicks)
         changed.inc(result.changedHours)

@@ -8,6 +8,7 @@ export interface HourFiles {
   readonly hour: number
   readonly files: readonly string[]
   readonly clicks: number
+  readonly bytes?: number
 }
 
 /** Neighbouring hours that one worker rebuilds together, so that they share one look-back. */
@@ -16,6 +17,21 @@ export interface RebuildTask {
   readonly hours: readonly HourFiles[]
   /** Files of the hours before, as far as the rules look back. */
   readonly lookBack: readonly HourFiles[]
+  /** Only this advertiser is judged; absent: all. */
+  readonly only?: OnlyAdvertiser
+}
+
+export interface OnlyAdvertiser {
+  readonly advertiserId: string
+  /** What is published of the task's hours: the other advertisers' numbers stay as they are there. */
+  readonly published: readonly PublishedHour[]
+}
+
+export interface PublishedHour {
+  readonly hour: number
+  readonly ruleSet: number
+  readonly archiveVersion: number
+  readonly files: readonly string[]
 }
 
 export interface RebuildPlan {
@@ -37,12 +53,16 @@ export interface PlanRequest {
   readonly hours: readonly HourRules[]
   /** Clicks of one task, at most; an hour is never split. */
   readonly taskClicksMax: number
+  /** The archive as it is to be read; absent: as it is now. */
+  readonly archiveVersion?: number | undefined
+  readonly only?: OnlyAdvertiser | undefined
 }
 
 interface FileRow {
   path: string
   hour: number
   clicks: number
+  bytes: number
 }
 
 /** Archive versions: those after `after`, up to and with `upTo`. */
@@ -59,7 +79,7 @@ export async function filesByHour(
   { after, upTo }: Versions,
 ): Promise<Map<number, HourFiles>> {
   const rows = await catalogue.query<FileRow>(
-    `SELECT path, hour, clicks FROM archive_files
+    `SELECT path, hour, clicks, bytes FROM archive_files
      WHERE hour >= $1 AND hour < $2 AND version > $3 AND version <= $4 ORDER BY hour, path`,
     [start, end, after, upTo],
   )
@@ -69,6 +89,7 @@ export async function filesByHour(
       hour,
       files: files.map((file) => file.path),
       clicks: files.reduce((sum, file) => sum + Number(file.clicks), 0),
+      bytes: files.reduce((sum, file) => sum + Number(file.bytes), 0),
     })
   }
   return hours
@@ -97,13 +118,15 @@ export function groupHours(hours: readonly HourFiles[], taskClicksMax: number): 
   return groups
 }
 
+const noFiles = { files: [], clicks: 0, bytes: 0 }
+
 /** Plans a rebuild. Hours without any archived file are planned too: they become empty. */
 export async function planRebuild(
   catalogue: Queryable,
   request: PlanRequest,
 ): Promise<RebuildPlan> {
-  const { runId, hours, taskClicksMax } = request
-  const archiveVersion = await readArchiveVersion(catalogue)
+  const { runId, hours, taskClicksMax, only } = request
+  const archiveVersion = request.archiveVersion ?? (await readArchiveVersion(catalogue))
   const tasks: RebuildTask[] = []
   for (const [, group] of Map.groupBy(hours, ({ ruleSet }) => ruleSet.version)) {
     const ruleSet = group[0]?.ruleSet
@@ -113,13 +136,16 @@ export async function planRebuild(
     const from = Math.min(...starts) - reach
     const end = Math.max(...starts) + hourMs
     const files = await filesByHour(catalogue, from, end, { after: 0, upTo: archiveVersion })
-    const wanted = starts.map((hour) => files.get(hour) ?? { hour, files: [], clicks: 0 })
+    const wanted = starts.map((hour) => files.get(hour) ?? { hour, ...noFiles })
     for (const together of groupHours(wanted, taskClicksMax)) {
       const start = together[0]?.hour ?? 0
       const lookBack = [...files.values()].filter(
         ({ hour }) => hour >= start - reach && hour < start,
       )
-      tasks.push({ ruleSet, hours: together, lookBack })
+      tasks.push({
+        ...{ ruleSet, hours: together, lookBack },
+        ...(only ? { only } : {}),
+      })
     }
   }
   return { runId, archiveVersion, tasks }

@@ -1,33 +1,58 @@
-// A rebuild as a transaction over hours: plan -> stage -> diff -> publish -> verify. Nothing that
-// a query can see changes before publish; an hour changes in one instant.
+// A run as a transaction over hours: plan -> stage -> diff -> (approval) -> publish -> verify. Nothing
+// that a query can see changes before publish; an hour changes in one instant. Each step is recorded, so
+// a run that was broken off goes on where it stood: staged hours are not staged again, published ones
+// not published again.
 import { randomUUID } from 'node:crypto'
+import type { RuleSet } from '#core/rules/rule-set.ts'
+import { readBoundary } from '#platform/boundaries.ts'
 import { persist } from '#platform/catalogue/persist.ts'
-import type { Catalogue } from '#platform/catalogue/port.ts'
-import type { HourLoad, OlapStore } from '#platform/olap/port.ts'
-import { until } from '#platform/wait.ts'
 import { ClickledgerError } from '#schemas/errors.ts'
-import { diffHours } from './diff.ts'
-import { type HourRules, planRebuild, type RebuildPlan, type RebuildTask } from './plan.ts'
-import { beginRun, endRun, type NewRun, recordPublished, recordStaged } from './runs.ts'
+import { hourMs } from '#schemas/paths.ts'
+import type { RunKind, RunPlan } from '#schemas/runs.ts'
+import { changesByHour, type Diff, type DiffParts, summarize, wrongHours } from './diff.ts'
+import {
+  type OnlyAdvertiser,
+  planRebuild,
+  type RebuildTask,
+  reachOf,
+  readArchiveVersion,
+} from './plan.ts'
+import { type PublicationParts, publishHours } from './publication.ts'
+import {
+  beginRun,
+  endRun,
+  failureOf,
+  moveRun,
+  publishedIn,
+  type Run,
+  type RunHour,
+  readRun,
+  recordStaged,
+  savePlan,
+  stagedHours,
+} from './runs.ts'
 import type { StagedHour } from './stage-worker.ts'
 
-const loadTimeoutMs = 600_000
+/** How often a run that stages looks whether somebody has cancelled it. */
+const cancelCheckMs = 500
 
-export interface RebuildParts {
-  readonly catalogue: Catalogue
-  readonly olap: OlapStore
-  readonly now: () => number
+export interface RebuildParts extends PublicationParts, DiffParts {
   readonly taskClicksMax: number
-  /** Aborted when the layer closes: nothing is waited for any more. */
-  readonly signal?: AbortSignal
+  /** Tasks at once. */
+  readonly workers: number
+  /** Keeps publications apart from the scheduler's own; absent: this is the scheduler's own. */
+  inTurn?<T>(work: () => Promise<T>): Promise<T>
   /** Runs one task on a worker. */
   stage(runId: string, task: RebuildTask): Promise<StagedHour[]>
+  ruleSetOf(version: number): Promise<RuleSet>
 }
 
 export interface RebuildRequest {
-  readonly kind: NewRun['kind']
+  readonly kind: RunKind
   readonly reason: string
-  readonly hours: readonly HourRules[]
+  readonly hours: RunPlan['hours']
+  /** Somebody asked for just this: the guard rails do not stop it. */
+  readonly isApproved?: boolean
 }
 
 export interface RebuildResult {
@@ -35,45 +60,212 @@ export interface RebuildResult {
   readonly hours: number
   readonly clicks: number
   readonly changedHours: number
+  /** Time of staging, ms: what later plans expect is taken from it. */
+  readonly stagedMs: number
 }
 
-async function stageAll(parts: RebuildParts, plan: RebuildPlan): Promise<StagedHour[]> {
-  const tasks = plan.tasks.map(async (task) => {
-    const staged = await parts.stage(plan.runId, task)
-    // Hours of judging need not be done again because the catalogue is away for a moment.
-    await persist(() => recordStaged(parts.catalogue, plan, staged), parts.signal)
-    return staged
-  })
-  const settled = await Promise.allSettled(tasks)
-  const failed = settled.find((task) => task.status === 'rejected')
-  if (failed) throw failed.reason
-  return settled.flatMap((task) => (task.status === 'fulfilled' ? task.value : []))
+/** `undefined`: it waits for approval. */
+export type Outcome = RebuildResult | undefined
+
+/** A signal that aborts when the run is cancelled, or the layer closes. */
+async function watched<T>(
+  { catalogue, signal }: RebuildParts,
+  runId: string,
+  work: (cancelled: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const cancelling = new AbortController()
+  const timer = setInterval(() => {
+    readRun(catalogue, runId)
+      .then((run) => run?.status === 'cancelled' && cancelling.abort())
+      .catch(() => {}) // looked at again
+  }, cancelCheckMs)
+  try {
+    return await work(AbortSignal.any([cancelling.signal, ...(signal ? [signal] : [])]))
+  } finally {
+    clearInterval(timer)
+  }
 }
 
-async function publish(parts: RebuildParts, plan: RebuildPlan, staged: readonly StagedHour[]) {
-  const { olap, catalogue, now } = parts
-  const loads: HourLoad[] = staged.map(({ hour, files }) => ({ hour, run: plan.runId, files }))
-  await olap.replaceHours(loads)
-  await until(async () => (await olap.loadedHours(loads)).length === loads.length, {
-    timeoutMs: loadTimeoutMs,
-    everyMs: 50,
-    what: `the store shows the hours of run ${plan.runId}`,
-  })
-  // The store shows them already: not to say so would leave it and the catalogue at odds.
-  await persist(
-    () => catalogue.transaction((tx) => recordPublished(tx, plan, staged, now())),
-    parts.signal,
+/** Does the work of each item, some at a time; after a failure no more are begun. */
+async function inLanes<T>(
+  items: readonly T[],
+  lanes: number,
+  work: (item: T) => Promise<void>,
+): Promise<void> {
+  const waiting = [...items]
+  let failed = false
+  const lane = async (): Promise<void> => {
+    for (let item = waiting.shift(); item && !failed; item = waiting.shift()) {
+      await work(item).catch((error: unknown) => {
+        failed = true
+        throw error
+      })
+    }
+  }
+  const settled = await Promise.allSettled(Array.from({ length: lanes }, lane))
+  const rejected = settled.find((result) => result.status === 'rejected')
+  if (rejected) throw rejected.reason
+}
+
+async function stageMissing(parts: RebuildParts, run: Run, archiveVersion: number): Promise<void> {
+  const { catalogue, taskClicksMax, ruleSetOf } = parts
+  const { hours, advertiserId } = run.plan
+  const done = new Set((await stagedHours(catalogue, run.runId)).map(({ hour }) => hour))
+  const missing = hours.filter(({ hour }) => !done.has(hour))
+  const withRules = await Promise.all(
+    missing.map(async ({ hour, ruleSet }) => ({ hour, ruleSet: await ruleSetOf(ruleSet) })),
   )
+  const only = advertiserId === undefined ? undefined : await onlyOf(parts, advertiserId, missing)
+  const request = { runId: run.runId, hours: withRules, taskClicksMax, archiveVersion, only }
+  const plan = await planRebuild(catalogue, request)
+  await watched(parts, run.runId, (cancelled) =>
+    inLanes(plan.tasks, parts.workers, async (task) => {
+      cancelled.throwIfAborted()
+      const staged = await parts.stage(run.runId, task)
+      // Hours of judging need not be done again because the catalogue is away for a moment.
+      await persist(() => recordStaged(catalogue, run.runId, archiveVersion, staged), cancelled)
+    }),
+  )
+}
+
+async function onlyOf(
+  { catalogue }: RebuildParts,
+  advertiserId: string,
+  hours: RunPlan['hours'],
+): Promise<OnlyAdvertiser> {
+  const starts = hours.map(({ hour }) => hour)
+  const published = await publishedIn(catalogue, Math.min(...starts), Math.max(...starts) + hourMs)
+  return { advertiserId, published: [...published.values()] }
+}
+
+/**
+ * What is published must not be built from more of the archive than this run is: a run that lay for
+ * long would take clicks back that came in meanwhile.
+ */
+function refuseOutdated(staged: readonly RunHour[], published: ReadonlyMap<number, RunHour>): void {
+  const newer = staged.find(({ runId, hour, archiveVersion }) => {
+    const known = published.get(hour)
+    return known && known.runId !== runId && known.archiveVersion > archiveVersion
+  })
+  if (!newer) return
+  throw new ClickledgerError(
+    'run-conflict',
+    `${new Date(newer.hour).toISOString()} was built anew from a newer archive meanwhile; start another run`,
+  )
+}
+
+/** Whether the archive has got clicks since the hour was published, that its verdicts depend on. */
+async function newClicks(
+  parts: RebuildParts,
+  run: Run,
+  published: ReadonlyMap<number, RunHour>,
+): Promise<(hour: number) => boolean> {
+  const versions = new Set(run.plan.hours.map(({ ruleSet }) => ruleSet))
+  const reach = Math.max(
+    0,
+    ...(await Promise.all([...versions].map(async (v) => reachOf(await parts.ruleSetOf(v))))),
+  )
+  const rows = await parts.catalogue.query<{ hour: number; version: number }>(
+    'SELECT hour, version FROM archive_hours ORDER BY hour',
+  )
+  const archive = rows.map(({ hour, version }) => ({
+    hour: Number(hour),
+    version: Number(version),
+  }))
+  return (hour) => {
+    const known = published.get(hour)?.archiveVersion ?? -1
+    return archive.some((a) => a.hour <= hour && a.hour >= hour - reach && a.version > known)
+  }
 }
 
 /** Reads the published totals back and compares them with what was staged. */
-async function verify(parts: RebuildParts, plan: RebuildPlan, staged: readonly StagedHour[]) {
-  const wrong = await diffHours(parts.olap, staged)
+async function verify({ olap }: RebuildParts, runId: string, staged: readonly StagedHour[]) {
+  const wrong = await wrongHours(olap, staged)
   if (wrong.length === 0) return
   throw new ClickledgerError(
     'internal',
-    `run ${plan.runId}: the store answers otherwise than staged for ${wrong.length} hours, first ${new Date(wrong[0]?.hour ?? 0).toISOString()}`,
+    `run ${runId}: the store answers otherwise than staged for ${wrong.length} hours, first ${new Date(wrong[0] ?? 0).toISOString()}`,
   )
+}
+
+interface Prepared {
+  readonly staged: readonly RunHour[]
+  readonly published: ReadonlyMap<number, RunHour>
+  readonly stagedMs: number
+}
+
+/** Stages what is missing of a run. @returns it beside what is published of the same hours */
+export async function stageAlone(parts: RebuildParts, run: Run): Promise<Prepared> {
+  const { catalogue } = parts
+  const begun = performance.now()
+  const { archiveVersion } = run.plan
+  if (archiveVersion === undefined) throw new Error('a run is planned before it is staged')
+  if (run.status !== 'approved') await stageMissing(parts, run, archiveVersion)
+  const stagedMs = performance.now() - begun
+  const staged = await stagedHours(catalogue, run.runId)
+  const starts = staged.map(({ hour }) => hour)
+  const published = await publishedIn(catalogue, Math.min(...starts), Math.max(...starts) + hourMs)
+  return { staged, published, stagedMs }
+}
+
+/** Stages a run and says what publishing it would change. */
+export async function stageRun(parts: RebuildParts, run: Run): Promise<Prepared & { diff: Diff }> {
+  const prepared = await stageAlone(parts, run)
+  const { staged, published } = prepared
+  const hasNew = await newClicks(parts, run, published)
+  const changes = changesByHour(parts, staged, published, hasNew)
+  return { ...prepared, diff: await summarize(changes, parts.rails) }
+}
+
+/**
+ * Takes a planned run as far as it goes: to its end, or to where it waits for approval.
+ * @throws whatever stopped it; what was not published stays as it was
+ */
+export async function executeRun(
+  parts: RebuildParts,
+  run: Run,
+  { isApproved = false } = {},
+): Promise<Outcome> {
+  const { catalogue, signal } = parts
+  const move = (...[from, to, diff]: [Run['status'][], Run['status'], Diff?]) =>
+    persist(() => moveRun(catalogue, run.runId, from, to, diff), signal)
+  if (run.status !== 'approved') await move(['planned'], 'running')
+  const { staged, published, stagedMs, diff } = await stageRun(parts, run)
+  refuseOutdated(staged, published)
+  const asks = run.plan.approvesItself === false || diff.violationsTotal > 0
+  if (asks && !isApproved && run.status !== 'approved') {
+    await move(['running'], 'awaiting-approval', diff)
+    return undefined
+  }
+  const { inTurn = (work) => work() } = parts
+  await inTurn(async () => {
+    await move(['running', 'approved'], 'publishing', diff)
+    const boundary = (await readBoundary(catalogue))?.boundary ?? Number.NEGATIVE_INFINITY
+    await publishHours(parts, run, staged, published, boundary)
+    await verify(parts, run.runId, staged)
+  })
+  const clicks = staged.reduce((sum, h) => sum + h.valid + h.duplicate + h.invalid, 0)
+  const { changedHours } = diff
+  return { runId: run.runId, hours: staged.length, clicks, changedHours, stagedMs }
+}
+
+/** Records how a run went: its end, unless it waits, was broken off by closing, or cancelled. */
+export async function recorded(
+  { catalogue, now, signal }: RebuildParts,
+  runId: string,
+  work: () => Promise<Outcome>,
+): Promise<Outcome> {
+  const end = (status: 'done' | 'failed', result: unknown) =>
+    persist(() => endRun(catalogue, runId, status, now(), result), signal)
+  try {
+    const outcome = await work()
+    if (outcome) await end('done', outcome)
+    return outcome
+  } catch (error) {
+    // Where even this fails, the next start records it.
+    if (!signal?.aborted) await end('failed', failureOf(error)).catch(() => {})
+    throw error
+  }
 }
 
 /**
@@ -85,33 +277,19 @@ export async function rebuildHours(
   parts: RebuildParts,
   request: RebuildRequest,
   onBegin?: (runId: string) => void,
-): Promise<RebuildResult> {
+): Promise<Outcome> {
   const { catalogue, now, signal } = parts
-  const { kind, reason, hours } = request
+  const { kind, reason, hours, isApproved = false } = request
   const runId = randomUUID()
-  const run: NewRun = {
-    ...{ runId, kind, reason, startedAt: now() },
-    ruleSet: Math.max(...hours.map(({ ruleSet }) => ruleSet.version)),
-    hours: hours.map(({ hour }) => hour),
-  }
-  await persist(() => beginRun(catalogue, run), signal)
-  const end = (status: 'done' | 'failed', result: unknown) =>
-    persist(() => endRun(catalogue, runId, status, now(), result), signal)
+  const ruleSet = Math.max(...hours.map((hour) => hour.ruleSet))
+  const plan: RunPlan = { hours }
+  const run: Run = { runId, kind, reason, plan, status: 'planned' }
+  await persist(() => beginRun(catalogue, { ...run, ruleSet, startedAt: now() }), signal)
   onBegin?.(runId)
-  try {
-    const { taskClicksMax } = parts
-    const plan = await planRebuild(catalogue, { runId, hours, taskClicksMax })
-    const staged = await stageAll(parts, plan)
-    const diff = await diffHours(parts.olap, staged)
-    await publish(parts, plan, staged)
-    await verify(parts, plan, staged)
-    const clicks = staged.reduce((sum, h) => sum + h.valid + h.duplicate + h.invalid, 0)
-    const result = { runId, hours: staged.length, clicks, changedHours: diff.length }
-    await end('done', { ...result, diff })
-    return result
-  } catch (error) {
-    // Where even this fails, the next start records it.
-    await end('failed', { error: (error as Error).message }).catch(() => {})
-    throw error
-  }
+  return recorded(parts, runId, async () => {
+    const archiveVersion = await readArchiveVersion(catalogue)
+    const planned = { ...plan, archiveVersion }
+    await persist(() => savePlan(catalogue, runId, planned, ruleSet), signal)
+    return executeRun(parts, { ...run, plan: planned }, { isApproved })
+  })
 }

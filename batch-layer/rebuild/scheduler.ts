@@ -2,27 +2,22 @@
 // between. One run at a time: two over the same hours could overtake each other.
 
 import type { SealingProof } from '#core/boundary.ts'
-import { parseRuleSet, type RuleSet } from '#core/rules/rule-set.ts'
 import { boundaryInForce, publishBoundary } from '#platform/boundaries.ts'
 import { persist } from '#platform/catalogue/persist.ts'
 import type { EventLog } from '#platform/event-log/port.ts'
 import type { Logger } from '#platform/log.ts'
 import { currentRuleSet } from '#platform/rule-sets.ts'
 import { until } from '#platform/wait.ts'
-import { ClickledgerError } from '#schemas/errors.ts'
 import { topics } from '#schemas/topics.ts'
 import { archivedEnds } from '../archive/archive-index.ts'
 import { requestArchive } from '../archive/requests.ts'
 import { type DirtyHour, dirtyHours, readHours } from './dirty-hours.ts'
+import { heldHours, refuseHeld } from './held-hours.ts'
 import type { RebuildMetrics } from './metrics.ts'
 import { type NarrowParts, narrowDirty } from './narrow-dirty.ts'
-import { type HourRules, reachOf } from './plan.ts'
-import {
-  type RebuildParts,
-  type RebuildRequest,
-  type RebuildResult,
-  rebuildHours,
-} from './rebuild.ts'
+import { reachOf } from './plan.ts'
+import { type Outcome, type RebuildParts, type RebuildRequest, rebuildHours } from './rebuild.ts'
+import { publishedIn, runsIn } from './runs.ts'
 import type { createSealing } from './sealing.ts'
 
 const archiveWaitMs = 300_000
@@ -35,6 +30,14 @@ export interface RebuildOrder {
   readonly reason: string
   /** Version to judge under; absent: the one each hour was published under, else the newest. */
   readonly ruleSet?: number
+}
+
+/** What keeps the boundary where it is, for `boundary explain`. */
+export interface SealingState {
+  /** Where it could move to; undefined: it is as far as lateness allows. */
+  readonly candidate: number | undefined
+  readonly obstacles: readonly string[]
+  readonly proof: SealingProof | undefined
 }
 
 export interface SchedulerParts extends RebuildParts, NarrowParts {
@@ -50,7 +53,7 @@ export interface SchedulerParts extends RebuildParts, NarrowParts {
 export function createScheduler(parts: SchedulerParts) {
   const { catalogue, log, logger, now, sealing, node, metrics } = parts
   let prunedAt = Number.NEGATIVE_INFINITY
-  const ruleSets = new Map<number, RuleSet>()
+  let sealingState: SealingState = { candidate: undefined, obstacles: [], proof: undefined }
   let tail: Promise<unknown> = Promise.resolve()
 
   const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
@@ -59,29 +62,11 @@ export function createScheduler(parts: SchedulerParts) {
     return result
   }
 
-  const ruleSetOf = async (version: number): Promise<RuleSet> => {
-    const known = ruleSets.get(version)
-    if (known) return known
-    const [row] = await catalogue.query<{ body: string }>(
-      'SELECT body FROM rule_sets WHERE version = $1',
-      [version],
-    )
-    if (!row) throw new ClickledgerError('not-found', `no rule set has version ${version}`)
-    const parsed = parseRuleSet(JSON.parse(row.body))
-    ruleSets.set(version, parsed)
-    return parsed
-  }
-
   const withRules = async (
     hours: readonly { hour: number; ruleSet: number | undefined }[],
-  ): Promise<HourRules[]> => {
-    const newest = await currentRuleSet(catalogue)
-    return Promise.all(
-      hours.map(async ({ hour, ruleSet }) => ({
-        hour,
-        ruleSet: ruleSet === undefined ? newest : await ruleSetOf(ruleSet),
-      })),
-    )
+  ): Promise<RebuildRequest['hours']> => {
+    const { version } = await currentRuleSet(catalogue)
+    return hours.map(({ hour, ruleSet }) => ({ hour, ruleSet: ruleSet ?? version }))
   }
 
   const rebuild = (request: RebuildRequest, onBegin?: (runId: string) => void) =>
@@ -91,13 +76,18 @@ export function createScheduler(parts: SchedulerParts) {
     const before = await boundaryInForce(catalogue)
     if (proof.boundary <= before.boundary) return
     const { archive } = await readHours(catalogue)
+    // Hours that a run before has published from this very archive need not be built again: it was
+    // approved meanwhile, or the process died before the boundary moved.
+    const published = await publishedIn(catalogue, before.boundary, proof.boundary)
     const hours = archive
+      .filter(({ hour, version }) => (published.get(hour)?.archiveVersion ?? -1) < version)
       .map(({ hour }) => hour)
       .filter((hour) => hour >= before.boundary && hour < proof.boundary)
-    let run: RebuildResult | undefined
+    let run: Outcome
     if (hours.length > 0) {
       const rules = await withRules(hours.map((hour) => ({ hour, ruleSet: undefined })))
       run = await rebuild({ kind: 'seal', reason: 'sealing', hours: rules })
+      if (!run) return // it waits for approval, and the boundary with it
     }
     // The hours are loaded: now, in one instant, they are the batch view's.
     const next = {
@@ -118,7 +108,7 @@ export function createScheduler(parts: SchedulerParts) {
     const { archive, built } = await readHours(catalogue)
     // An hour looks back as far as the rules it was published under, not those of today.
     const versions = new Set(built.map(({ ruleSet }) => ruleSet))
-    const inUse = await Promise.all([...versions].map(ruleSetOf))
+    const inUse = await Promise.all([...versions].map(parts.ruleSetOf))
     const reach = Math.max(0, ...inUse.map(reachOf))
     const dirty = dirtyHours(archive, built, boundary, reach)
     const found = dirty.filter(({ ruleSet }) => ruleSet === undefined)
@@ -129,12 +119,17 @@ export function createScheduler(parts: SchedulerParts) {
     return found
   }
 
-  const rebuildDirty = async (reason: string, onBegin?: (runId: string) => void) => {
-    const dirty = await findDirty()
+  const rebuildDirty = async (
+    reason: string,
+    isApproved: boolean,
+    onBegin?: (runId: string) => void,
+  ) => {
+    const held = await heldHours(catalogue)
+    const dirty = (await findDirty()).filter(({ hour }) => !held.has(hour))
     metrics.dirtyHours.set(dirty.length)
     if (dirty.length === 0) return undefined
     const hours = await withRules(dirty)
-    return rebuild({ kind: 'rebuild', reason, hours }, onBegin)
+    return rebuild({ kind: 'rebuild', reason, hours, isApproved }, onBegin)
   }
 
   /** Waits until everything the log holds now is archived. */
@@ -152,7 +147,7 @@ export function createScheduler(parts: SchedulerParts) {
 
   const rebuildRange = async (order: RebuildOrder, onBegin: (runId: string) => void) => {
     const { from, to, reason, ruleSet } = order
-    if (from === undefined || to === undefined) return rebuildDirty(reason, onBegin)
+    if (from === undefined || to === undefined) return rebuildDirty(reason, true, onBegin)
     const { boundary } = await boundaryInForce(catalogue)
     const { archive, built } = await readHours(catalogue)
     const sealed = new Map(built.map((hour) => [hour.hour, hour.ruleSet]))
@@ -160,8 +155,13 @@ export function createScheduler(parts: SchedulerParts) {
       .filter((hour) => hour >= from && hour < Math.min(to, boundary))
       .map((hour) => ({ hour, ruleSet: ruleSet ?? sealed.get(hour) }))
     if (hours.length === 0) return undefined
+    await refuseHeld(
+      catalogue,
+      '',
+      hours.map(({ hour }) => hour),
+    )
     const rules = await withRules(hours)
-    return rebuild({ kind: 'rebuild', reason, hours: rules }, onBegin)
+    return rebuild({ kind: 'rebuild', reason, hours: rules, isApproved: true }, onBegin)
   }
 
   /** The speed view needs nothing that the boundary has long passed. */
@@ -172,16 +172,32 @@ export function createScheduler(parts: SchedulerParts) {
     await parts.olap.dropSpeedBefore(Math.min(boundary, now() - parts.speedRetentionMs))
   }
 
+  /** One look at the proof; seals where it holds. */
+  const sealIfProven = async (): Promise<void> => {
+    const { boundary } = await boundaryInForce(catalogue)
+    const waiting = (await runsIn(catalogue, ['awaiting-approval', 'approved'])).find(
+      ({ kind }) => kind === 'seal',
+    )
+    const state = await sealing.step(boundary)
+    const obstacles = [
+      ...(state.kind === 'waiting' ? state.obstacles : []),
+      ...(waiting ? [`run ${waiting.runId} waits for approval`] : []),
+    ]
+    const proof = state.kind === 'nothing' ? undefined : state.proof
+    sealingState = { candidate: proof?.boundary, obstacles, proof }
+    metrics.obstacles.set(obstacles.length)
+    if (state.kind === 'proven' && !waiting) await seal(state.proof)
+  }
+
   return {
+    inTurn,
+    sealingState: () => sealingState,
     /** One look: seals what can be sealed, rebuilds what is dirty. */
     tick: (): Promise<void> =>
       inTurn(async () => {
-        const { boundary } = await boundaryInForce(catalogue)
-        metrics.sees(boundary)
-        const state = await sealing.step(boundary)
-        metrics.obstacles.set(state.kind === 'waiting' ? state.obstacles.length : 0)
-        if (state.kind === 'proven') await seal(state.proof)
-        await rebuildDirty('late clicks or an import')
+        metrics.sees((await boundaryInForce(catalogue)).boundary)
+        await sealIfProven()
+        await rebuildDirty('late clicks or an import', false)
         await pruneSpeedView()
         metrics.sees((await boundaryInForce(catalogue)).boundary)
         metrics.looked(now())

@@ -24,7 +24,11 @@ export interface SealingParts {
 
 export type Sealing =
   | { readonly kind: 'nothing' }
-  | { readonly kind: 'waiting'; readonly obstacles: readonly string[] }
+  | {
+      readonly kind: 'waiting'
+      readonly obstacles: readonly string[]
+      readonly proof: SealingProof
+    }
   | { readonly kind: 'proven'; readonly proof: SealingProof }
 
 /** Collects the proof for moving the boundary; keeps what it has between calls. */
@@ -72,7 +76,8 @@ export function createSealing(parts: SealingParts) {
       } else {
         const begun = await begin(candidate)
         const nodeObstacles = sealingObstacles({ ...begun, partitions: [] })
-        if (nodeObstacles.length > 0) return { kind: 'waiting', obstacles: nodeObstacles }
+        if (nodeObstacles.length > 0)
+          return { kind: 'waiting', obstacles: nodeObstacles, proof: begun }
         // From here on the ends stay fixed: what the log accepts later need not be waited for.
         pending = begun
         await requestArchive(
@@ -82,7 +87,7 @@ export function createSealing(parts: SealingParts) {
         )
       }
       const obstacles = sealingObstacles(pending)
-      if (obstacles.length > 0) return { kind: 'waiting', obstacles }
+      if (obstacles.length > 0) return { kind: 'waiting', obstacles, proof: pending }
       const proof = pending
       pending = undefined
       return { kind: 'proven', proof }

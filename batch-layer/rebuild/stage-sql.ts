@@ -21,6 +21,8 @@ export interface LocalHour {
   readonly paths: readonly string[]
   /** Some of its files were written before a field was added. */
   readonly isOlder: boolean
+  /** Only clicks of this advertiser count; absent: all. */
+  readonly advertiserId?: string
 }
 
 const quote = (path: string) => `'${path.replaceAll("'", "''")}'`
@@ -34,11 +36,12 @@ function olderRowsSql(list: string): string {
     SELECT * FROM read_parquet([${list}], hive_partitioning = false, union_by_name = true)))`
 }
 
-function hourSql({ hour, paths, isOlder }: LocalHour): string {
+function hourSql({ hour, paths, isOlder, advertiserId }: LocalHour): string {
   const list = paths.map(quote).join(', ')
   const rows = isOlder ? olderRowsSql(list) : `read_parquet([${list}], hive_partitioning = false)`
+  const only = advertiserId === undefined ? '' : `AND advertiser_id = ${quote(advertiserId)}`
   return `SELECT ${columns} FROM ${rows}
-    WHERE event_time >= ${hour} AND event_time < ${hour + hourMs}`
+    WHERE event_time >= ${hour} AND event_time < ${hour + hourMs} ${only}`
 }
 
 /** SQL that yields the paths of files without some of the archive's fields. */
@@ -93,6 +96,11 @@ export function hourVerdictsSql(ruleSet: RuleSet, hour: LocalHour): string {
     JOIN verdicts v ON c.raw_partition = v.raw_partition AND c.raw_offset = v.raw_offset
     ORDER BY c.advertiser_id, c.event_id`
 }
+
+/** Rows of other advertisers, as files of an earlier run hold them. */
+export const othersSql = (paths: readonly string[], advertiserId: string): string =>
+  `SELECT * FROM read_parquet([${paths.map(quote).join(', ')}], hive_partitioning = false, union_by_name = true)
+    WHERE advertiser_id <> ${quote(advertiserId)}`
 
 /** Cuts an hour of `clicks` clicks into parts of about `partClicksMax`, along whole minutes. */
 export function hourParts(hour: number, clicks: number, partClicksMax: number): TimeRange[] {

@@ -6,7 +6,8 @@ import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
 import type { Settings } from '#platform/config.ts'
 import type { ObjectStore } from '#platform/object-store/port.ts'
 import { dataPaths, openObjectStore } from '#platform/stack.ts'
-import { hourMs, stagedPath } from '#schemas/paths.ts'
+import { pause } from '#platform/wait.ts'
+import { hourMs, stagedFolder, stagedPath, verdictsName } from '#schemas/paths.ts'
 import { localHours } from './local-hours.ts'
 import type { RebuildTask } from './plan.ts'
 import {
@@ -15,6 +16,7 @@ import {
   hourParts,
   hourVerdictsSql,
   type LocalHour,
+  othersSql,
   verdictsSql,
 } from './stage-sql.ts'
 
@@ -44,6 +46,10 @@ export interface StagedHour {
   readonly duplicate: number
   readonly invalid: number
   readonly copies: number
+  /** Clicks by the rule that caught them. */
+  readonly rules?: Readonly<Record<string, number>>
+  /** Where it is not the plan's: the archive as it was for the clicks of other advertisers. */
+  readonly archiveVersion?: number
 }
 
 async function countStatuses(
@@ -63,9 +69,10 @@ async function stageHour(
   connection: DuckDBConnection,
   objects: ObjectStore,
   dir: string,
-  { runId, task: { ruleSet }, settings }: StageInput,
+  { runId, task: { ruleSet, only }, settings }: StageInput,
   hour: LocalHour & { clicks: number },
 ): Promise<StagedHour> {
+  const kept = only?.published.find((published) => published.hour === hour.hour)
   const copy = async (sql: string, name: string): Promise<{ key: string; path: string }> => {
     const path = join(dir, `${hour.hour}-${name}`)
     await connection.run(`COPY (${sql}) TO '${path}' (${stagedFormat})`)
@@ -79,26 +86,49 @@ async function stageHour(
   for (const [i, part] of parts.entries()) {
     staged.push(await copy(aggregateSql(ruleSet, hour, part), `aggregates-${i}.parquet`))
   }
-  const verdicts = await copy(hourVerdictsSql(ruleSet, hour), 'verdicts.parquet')
+  const others = async (keys: readonly string[]) =>
+    othersSql(
+      await Promise.all(keys.map((key) => objects.localPath(key))),
+      only?.advertiserId ?? '',
+    )
+  if (kept && kept.files.length > 0) {
+    staged.push(await copy(await others(kept.files), 'aggregates-others.parquet'))
+  }
+  const own = hourVerdictsSql(ruleSet, hour)
+  const [file] = kept?.files ?? []
+  const verdictsSql = file
+    ? `(${own}) UNION ALL BY NAME (${await others([stagedFolder(file) + verdictsName])})`
+    : own
+  const verdicts = await copy(verdictsSql, verdictsName)
   const counted = await countStatuses(
     connection,
     staged.map(({ path }) => path),
   )
-  const copies = await connection.runAndReadAll(
-    `SELECT count(*) FROM read_parquet('${verdicts.path}') WHERE status = 'copy'`,
+  const caught = await connection.runAndReadAll(
+    `SELECT rule, CAST(count(*) AS DOUBLE) FROM read_parquet('${verdicts.path}') GROUP BY rule`,
   )
+  const { copy: copies = 0, ...rules } = Object.fromEntries(
+    caught.getRows().map(([rule, clicks]) => [String(rule), Number(clicks)]),
+  ) as Record<string, number>
   for (const { path } of [...staged, verdicts]) await rm(path)
   return {
     hour: hour.hour,
-    ruleSet: ruleSet.version,
+    ruleSet: kept?.ruleSet ?? ruleSet.version,
+    ...(kept ? { archiveVersion: kept.archiveVersion } : {}),
     files: staged.map(({ key }) => key),
     ...counted,
-    copies: Number(copies.getRows()[0]?.[0] ?? 0),
+    ...{ copies, rules },
   }
 }
 
 /** Stages the hours of a task: aggregates and verdicts under the run's own prefix. */
 export async function stageTask(input: StageInput): Promise<StagedHour[]> {
+  const staged = await stageHours(input)
+  await pause(input.settings.CLICKLEDGER_REBUILD_PAUSE)
+  return staged
+}
+
+async function stageHours(input: StageInput): Promise<StagedHour[]> {
   const { task, settings } = input
   const { ruleSet } = task
   const scratch = join(dataPaths(settings).scratch, 'rebuild')
@@ -113,11 +143,13 @@ export async function stageTask(input: StageInput): Promise<StagedHour[]> {
   })
   const connection = await db.connect()
   try {
-    const own = await localHours(connection, objects, task.hours)
+    const ofTask = (hour: LocalHour): LocalHour =>
+      task.only ? { ...hour, advertiserId: task.only.advertiserId } : hour
+    const own = (await localHours(connection, objects, task.hours)).map(ofTask)
     const staged: StagedHour[] = []
     const nothing = { files: [], valid: 0, duplicate: 0, invalid: 0, copies: 0 }
     if (own.length > 0) {
-      const hours = [...(await localHours(connection, objects, task.lookBack)), ...own]
+      const hours = [...(await localHours(connection, objects, task.lookBack)).map(ofTask), ...own]
       await connection.run(`CREATE TEMP VIEW clicks AS ${clicksSql(hours)}`)
       const start = task.hours[0]?.hour ?? 0
       const end = (task.hours[task.hours.length - 1]?.hour ?? 0) + hourMs
