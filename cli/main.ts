@@ -1,6 +1,8 @@
 // The command line. Wiring only: one file per command in cli/commands/.
 import { Command, CommanderError } from 'commander'
 import { addAdsCommand } from './commands/ads.ts'
+import { addBackfillCommand } from './commands/backfill.ts'
+import { addBoundaryCommand } from './commands/boundary.ts'
 import { addImportCommand } from './commands/import.ts'
 import { addKeysCommand } from './commands/keys.ts'
 import { addLayerCommands } from './commands/layer.ts'
@@ -33,6 +35,8 @@ function createProgram(): Command {
   addReplayCommand(program)
   addSimulateCommand(program)
   addRebuildCommand(program)
+  addBackfillCommand(program)
+  addBoundaryCommand(program)
   addAdsCommand(program)
   addKeysCommand(program)
   addRulesCommand(program)

@@ -18,10 +18,13 @@ import { addKeyRoutes } from './routes/admin-keys.ts'
 import { addRebuildRoutes, type BatchControl } from './routes/admin-rebuilds.ts'
 import { addRuleRoutes } from './routes/admin-rules.ts'
 import { addAdRoutes } from './routes/ads.ts'
+import { addBackfillRoutes } from './routes/backfills.ts'
+import { addBoundaryRoute } from './routes/boundary.ts'
 import { addDashboard } from './routes/dashboard.ts'
 import { addFreshnessRoute } from './routes/freshness.ts'
 import { addLiveRoute } from './routes/live.ts'
 import { addReportRoutes } from './routes/reports.ts'
+import { addRestatementRoute } from './routes/restatements.ts'
 import { addStatusRoute } from './routes/status.ts'
 import { addSystemRoutes, createReadiness } from './routes/system.ts'
 import { buildServer } from './server.ts'
@@ -76,6 +79,9 @@ export async function buildApp(deps: ServingDeps) {
   addLiveRoute(app, { hub, lookup })
   addStatusRoute(app, { ...shared, olap })
   addRebuildRoutes(app, { catalogue, control, now })
+  addBackfillRoutes(app, shared)
+  addRestatementRoute(app, shared)
+  addBoundaryRoute(app, shared)
   addKeyRoutes(app, shared)
   addRuleRoutes(app, shared)
   addCatalogueRoutes(app, shared)

@@ -1,8 +1,7 @@
 // rebuild: hours again from the archive, under the rule set in force.
 import type { Command } from 'commander'
-import { hourMs } from '#schemas/paths.ts'
 import { WrongUse } from '../exit.ts'
-import { createTimeParser } from '../import/time-format.ts'
+import { hourRangeOptions } from '../hours.ts'
 import {
   type InstanceOptions,
   parseCount,
@@ -34,18 +33,6 @@ Examples:
   clickledger rebuild --from 2026-11-21T00:00:00Z --to 2026-11-22T00:00:00Z --wait
   clickledger rebuild --dirty --reason "late files of partner X"`
 
-const parseIso = createTimeParser('iso')
-
-function hourOption(name: string, text: string): string {
-  const time = parseIso(text)
-  if (time === undefined || time % hourMs !== 0) {
-    throw new WrongUse(
-      `${name}: ${text} is not a whole hour in ISO 8601, such as 2026-11-22T05:00:00Z`,
-    )
-  }
-  return new Date(time).toISOString()
-}
-
 /** Options -> the body of the request. @throws WrongUse */
 export function rebuildBody({ from, to, dirty, reason, ruleSet }: Options): RebuildBody {
   const why = {
@@ -60,9 +47,7 @@ export function rebuildBody({ from, to, dirty, reason, ruleSet }: Options): Rebu
   if (from === undefined || to === undefined) {
     throw new WrongUse('give --from and --to, or --dirty')
   }
-  const range = { from: hourOption('--from', from), to: hourOption('--to', to) }
-  if (range.from >= range.to) throw new WrongUse('--from must be before --to')
-  return { ...range, ...why }
+  return { ...hourRangeOptions(from, to), ...why }
 }
 
 export function addRebuildCommand(program: Command): void {

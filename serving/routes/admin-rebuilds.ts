@@ -3,10 +3,9 @@
 import { Type } from 'typebox'
 import type { Queryable } from '#platform/catalogue/port.ts'
 import { ClickledgerError } from '#schemas/errors.ts'
-import { hourMs } from '#schemas/paths.ts'
 import { audit } from '../audit.ts'
 import { operators, principalOf } from '../auth.ts'
-import { parseInstant } from '../buckets.ts'
+import { hourRange } from '../hour-range.ts'
 import { runsOf } from '../runs.ts'
 import { answers, NewRebuild } from '../schemas.ts'
 import type { Server } from '../server.ts'
@@ -39,24 +38,13 @@ const RunStarted = Type.Object({
 const RunAnswer = Type.Object(
   {
     run_id: Type.String(),
-    status: Type.String({ description: 'running, done or failed.' }),
+    status: Type.String({ description: 'As of a backfill: awaiting-approval, done, failed, ...' }),
     hours: Type.Integer(),
     hours_done: Type.Integer(),
     hours_published: Type.Integer(),
   },
   { additionalProperties: true },
 )
-
-function wholeHour(name: string, text: string): number {
-  const time = parseInstant(text, 'UTC')
-  if (time === undefined || time % hourMs !== 0) {
-    throw new ClickledgerError(
-      'bad-request',
-      `${name} must be a whole hour in ISO 8601, such as 2026-11-22T05:00:00Z`,
-    )
-  }
-  return time
-}
 
 type Asked = { from?: string; to?: string; dirty?: boolean }
 
@@ -69,9 +57,7 @@ function rangeOf({ from, to, dirty }: Asked): Pick<RebuildOrder, 'from' | 'to'> 
   if (from === undefined || to === undefined || dirty === true) {
     throw new ClickledgerError('bad-request', 'give both from and to, or only dirty')
   }
-  const range = { from: wholeHour('from', from), to: wholeHour('to', to) }
-  if (range.from >= range.to) throw new ClickledgerError('bad-request', 'from must be before to')
-  return range
+  return hourRange({ from, to })
 }
 
 export function addRebuildRoutes(app: Server, deps: RebuildRouteDeps): void {

@@ -1,32 +1,16 @@
 // The whole way without HTTP: clicks in the log, judged, archived, sealed, rebuilt. Batch must be
 // the naive definition over everything ever received, however late and however often it came.
 import type { ExecutionContext, TestFn } from 'ava'
-import fc from 'fast-check'
 import { until } from '#platform/wait.ts'
-import type { RawClick } from '#schemas/fields.ts'
 import { rawFields } from '#schemas/fields.ts'
 import { hourMs } from '#schemas/paths.ts'
 import { checkCounts } from '../support/compare.ts'
 import { naiveByHour, readRawClicks, viewsByHour } from '../support/conservation.ts'
 import { type Layers, startLayers } from '../support/layers.ts'
-import { randomClicks, seed } from '../support/random-clicks.ts'
+import { clicksIn, seed } from '../support/random-clicks.ts'
 import type { TestStack } from '../support/stacks.ts'
 
 const start = Date.UTC(2026, 2, 1, 10)
-
-/** Random clicks in [from, from + spanMs), received when they happened. */
-function clicksIn(from: number, spanMs: number, salt: number): RawClick[] {
-  const clicks = fc.sample(randomClicks({ spanMs, ids: 100_000, max: 300 }), {
-    numRuns: 80,
-    seed: seed + salt,
-  })
-  return clicks.flat().map((click, i) => ({
-    ...click,
-    event_id: `${salt}-${i}`,
-    event_time: from + click.event_time,
-    received_time: from + click.event_time,
-  }))
-}
 
 async function compareWithNaive(
   t: ExecutionContext,

@@ -3,7 +3,7 @@
 import type { ExecutionContext } from 'ava'
 import { imbalance } from '#core/conservation.ts'
 import { judgeNaively } from '#core/rules/naive.ts'
-import { defaultRuleSet } from '#core/rules/rule-set.ts'
+import { defaultRuleSet, type RuleSet } from '#core/rules/rule-set.ts'
 import type { Settings } from '#platform/config.ts'
 import type { EventLog, LogRecord } from '#platform/event-log/port.ts'
 import type { OlapStore } from '#platform/olap/port.ts'
@@ -118,8 +118,11 @@ export async function checkConservation(
 }
 
 /** What the naive definition says of these clicks, per ad and hour. */
-export function naiveByHour(clicks: readonly ArchivedClick[]): HourCounts {
-  return countByHour(clicks, judgeNaively(defaultRuleSet, clicks))
+export function naiveByHour(
+  clicks: readonly ArchivedClick[],
+  ruleSet: RuleSet = defaultRuleSet,
+): HourCounts {
+  return countByHour(clicks, judgeNaively(ruleSet, clicks))
 }
 
 /** What the views say, per ad and hour, batch below the boundary. */

@@ -3,7 +3,7 @@
 import fc from 'fast-check'
 import type { Rule, RuleSet } from '#core/rules/rule-set.ts'
 import { keyFields } from '#core/rules/rule-set.ts'
-import type { ArchivedClick } from '#schemas/fields.ts'
+import type { ArchivedClick, RawClick } from '#schemas/fields.ts'
 import { rawFields } from '#schemas/fields.ts'
 import { joinMarks, type Mark, marks } from '#schemas/verdicts.ts'
 
@@ -43,6 +43,20 @@ export function randomClicks(options: { spanMs: number; ids: number; max: number
     .map((list) =>
       list.map((fields, i) => clickWith({ ...fields, raw_partition: i % 3, raw_offset: i })),
     )
+}
+
+/** Clicks in [from, from + spanMs), received when they happened. @param salt - others for each number */
+export function clicksIn(from: number, spanMs: number, salt: number): RawClick[] {
+  const clicks = fc.sample(randomClicks({ spanMs, ids: 100_000, max: 300 }), {
+    numRuns: 80,
+    seed: seed + salt,
+  })
+  return clicks.flat().map((click, i) => ({
+    ...click,
+    event_id: `${salt}-${i}`,
+    event_time: from + click.event_time,
+    received_time: from + click.event_time,
+  }))
 }
 
 /** Rule sets of every kind, with windows that fit small times. */

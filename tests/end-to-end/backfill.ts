@@ -1,0 +1,265 @@
+// Backfills through the API, as an engineer does them: planned, looked at, approved, taken back. Reports
+// must be the naive definition under the rules in force for their hours, before and after, and the record
+// of what changed must explain the difference to the last click.
+import type { ExecutionContext, TestFn } from 'ava'
+import { partitionKey } from '#core/identity.ts'
+import { defaultRuleSetJson, parseRuleSet } from '#core/rules/rule-set.ts'
+import { createClock } from '#platform/clock.ts'
+import { openEventLog, openObjectStore } from '#platform/stack.ts'
+import { until } from '#platform/wait.ts'
+import { encodeRawClick } from '#schemas/avro.ts'
+import type { RawClick } from '#schemas/fields.ts'
+import { hourMs } from '#schemas/paths.ts'
+import { topics } from '#schemas/topics.ts'
+import type { BackfillRun } from '../../cli/backfill.ts'
+import type { HourCounts } from '../support/compare.ts'
+import { naiveByHour, readRawClicks } from '../support/conservation.ts'
+import { startInstance, type TestInstance } from '../support/instance.ts'
+import { clicksIn, seed } from '../support/random-clicks.ts'
+import type { TestStack } from '../support/stacks.ts'
+
+const start = Date.UTC(2026, 2, 1, 10)
+const hours = 3
+const end = start + hours * hourMs
+const deadline = { timeoutMs: 180_000, everyMs: 50 }
+const iso = (time: number) => new Date(time).toISOString()
+const range = { from: iso(start), to: iso(end) }
+/** Catches nothing but a repeated impression: so most verdicts change. */
+const triedRules = defaultRuleSetJson.rules.filter(({ id }) => id === 'repeat-impression')
+const tried = parseRuleSet({ version: 2, rules: triedRules })
+
+interface Restatement {
+  readonly ad_id: string
+  readonly hour: string
+  readonly run_id: string
+  readonly reason: string
+  readonly before: Record<string, number>
+  readonly after: Record<string, number>
+}
+
+interface Bench {
+  readonly instance: TestInstance
+  /** Counts per ad and hour as the API reports them. */
+  report(): Promise<HourCounts>
+  expected(ruleSet?: typeof tried): Promise<HourCounts>
+  /** Waits until the run is in this state. */
+  reaches(runId: string, status: string): Promise<BackfillRun>
+  append(clicks: readonly RawClick[]): Promise<void>
+  restatements(): Promise<Restatement[]>
+}
+
+async function openBench(t: ExecutionContext, stack: TestStack): Promise<Bench> {
+  t.log(`seed ${seed}`)
+  const clock = createClock(start + 5 * 60_000 - Date.now())
+  const env = { CLICKLEDGER_SEAL_INTERVAL: 'PT0.2S', ...stack.env(t) }
+  const instance = await startInstance(t, env, clock)
+  const log = await openEventLog(instance.settings, clock.now)
+  t.teardown(() => log.close())
+  const { ask } = instance
+  const append = (clicks: readonly RawClick[]) =>
+    log.append(
+      topics.raw.name,
+      clicks.map((click) => ({
+        key: partitionKey(click.ad_id, click.ip_hash),
+        value: encodeRawClick(click),
+        timestamp: click.received_time,
+      })),
+    )
+  await append(clicksIn(start, hours * hourMs, 1))
+  clock.advance((hours + 1) * hourMs)
+  const isSealed = async () =>
+    Date.parse((await ask<{ boundary: string }>('/v1/boundary')).boundary) >= end
+  await until(isSealed, { ...deadline, what: 'the hours are sealed' })
+  return {
+    ...{ instance, append },
+    async report() {
+      const query = new URLSearchParams({
+        ...{ start_time: range.from, end_time: range.to, granularity: 'hour', dimensions: 'ad_id' },
+        metrics: 'gross_click_count,click_count,duplicate_click_count,fraudulent_click_count',
+      })
+      const { data } = await ask<{ data: Record<string, number | string>[] }>(
+        `/v1/reports/clicks/timeseries?${query}`,
+      )
+      const rows = data.filter((row) => row.gross_click_count !== 0)
+      return Object.fromEntries(
+        rows.map((row) => [
+          `${iso(Date.parse(String(row.time)))} ${row.ad_id}`,
+          {
+            gross: Number(row.gross_click_count),
+            valid: Number(row.click_count),
+            duplicate: Number(row.duplicate_click_count),
+            invalid: Number(row.fraudulent_click_count),
+          },
+        ]),
+      )
+    },
+    async expected(ruleSet) {
+      const clicks = (await readRawClicks(log)).filter((click) => click.event_time < end)
+      const counts = naiveByHour(clicks, ruleSet)
+      return Object.fromEntries(
+        Object.entries(counts).map(([key, { visitors: _, ...rest }]) => [key, rest]),
+      ) as HourCounts
+    },
+    async reaches(runId, status) {
+      const what = `run ${runId} is ${status}`
+      return until(
+        async () => {
+          const run = await ask<BackfillRun>(`/v1/backfills/${runId}`)
+          if (run.status === 'failed' && status !== 'failed') {
+            throw new Error(JSON.stringify(run.result))
+          }
+          return run.status === status ? run : undefined
+        },
+        { ...deadline, what },
+      )
+    },
+    restatements: async () =>
+      (await ask<{ data: Restatement[] }>('/v1/restatements?limit=10000')).data,
+  }
+}
+
+const statusOf = (error: Error) => Number(/: (\d{3}) /.exec(error.message)?.[1])
+const codeOf = (error: Error) => /"code":"([^"]+)"/.exec(error.message)?.[1]
+
+/** The record of a run, as the change per ad and hour. */
+function changesOf(list: readonly Restatement[], runId: string): Record<string, number> {
+  const changes = new Map<string, number>()
+  for (const row of list.filter((one) => one.run_id === runId)) {
+    const key = `${iso(Date.parse(row.hour))} ${row.ad_id}`
+    const change = (row.after.click_count ?? 0) - (row.before.click_count ?? 0)
+    changes.set(key, (changes.get(key) ?? 0) + change) // an ad may be in two advertisers' clicks here
+  }
+  return Object.fromEntries([...changes].filter(([, change]) => change !== 0))
+}
+
+function differenceOf(before: HourCounts, after: HourCounts): Record<string, number> {
+  const keys = new Set([...Object.keys(before), ...Object.keys(after)])
+  return Object.fromEntries(
+    [...keys]
+      .map((key): [string, number] => [key, (after[key]?.valid ?? 0) - (before[key]?.valid ?? 0)])
+      .filter(([, change]) => change !== 0),
+  )
+}
+
+export function testBackfill(test: TestFn, stack: TestStack): void {
+  test('a backfill: planned, looked at, approved, explained, taken back', async (t) => {
+    const bench = await openBench(t, stack)
+    const { instance, report, expected, reaches, restatements } = bench
+    const { post, ask } = instance
+    const before = await report()
+    t.deepEqual(before, await expected())
+    await post(
+      '/v1/rules',
+      JSON.parse(
+        JSON.stringify({
+          rules: defaultRuleSetJson.rules.filter(({ id }) => id === 'repeat-impression'),
+        }),
+      ),
+    )
+
+    const dry = await post<BackfillRun>('/v1/backfills', { ...range, reason: 'try', dry_run: true })
+    t.like(dry.plan, { hours, rule_sets: [1] })
+    t.true((dry.plan?.clicks ?? 0) > 0 && (dry.plan?.bytes ?? 0) > 0)
+    await reaches(dry.run_id, 'done')
+
+    const asked = { ...range, reason: 'the double-click rule was wrong', rule_set: 2 }
+    const { run_id } = await post<BackfillRun>('/v1/backfills', { ...asked, approve: true })
+    const waiting = await reaches(run_id, 'awaiting-approval')
+    t.true((waiting.diff?.violationsTotal ?? 0) > 0, 'so much is not published without a look')
+    t.is(waiting.diff?.changedHours, hours)
+    t.deepEqual(await report(), before, 'nothing is published yet')
+    t.deepEqual(await restatements(), [])
+    const refused = await t.throwsAsync(post('/v1/backfills', { ...range, reason: 'another' }))
+    t.is(statusOf(refused), 409)
+    t.is(codeOf(refused), 'run-conflict')
+
+    await post(`/v1/backfills/${run_id}/approve`, {})
+    await reaches(run_id, 'done')
+    const after = await report()
+    t.deepEqual(after, await expected(tried))
+    t.notDeepEqual(after, before)
+    t.deepEqual(changesOf(await restatements(), run_id), differenceOf(before, after))
+    t.true((await restatements()).every(({ reason }) => reason === asked.reason))
+
+    const back = await post<BackfillRun>(`/v1/backfills/${run_id}/rollback`, {
+      reason: 'it was right',
+    })
+    await reaches(back.run_id, 'done')
+    t.deepEqual(await report(), before)
+    t.deepEqual(changesOf(await restatements(), back.run_id), differenceOf(after, before))
+    const again = await t.throwsAsync(post(`/v1/backfills/${run_id}/rollback`, { reason: 'twice' }))
+    t.is(codeOf(again), 'run-state')
+    const runs = await ask<{ data: { kind: string }[] }>('/v1/rebuilds')
+    t.deepEqual(runs.data.map(({ kind }) => kind).sort(), [
+      ...['backfill', 'backfill', 'backfill', 'rollback', 'seal'],
+    ])
+  })
+
+  test('a run can be cancelled, and goes on from what it had staged', async (t) => {
+    const { instance, report, reaches } = await openBench(t, stack)
+    const { post } = instance
+    const before = await report()
+    const { run_id } = await post<BackfillRun>('/v1/backfills', { ...range, reason: 'look' })
+    const waiting = await reaches(run_id, 'awaiting-approval')
+    t.is(waiting.diff?.changedHours, 0, 'the same rules on the same clicks')
+    await post(`/v1/backfills/${run_id}/cancel`, {})
+    const refused = await t.throwsAsync(post(`/v1/backfills/${run_id}/approve`, {}))
+    t.is(codeOf(refused), 'run-state')
+    await post(`/v1/backfills/${run_id}/resume`, {})
+    await reaches(run_id, 'awaiting-approval')
+    await post(`/v1/backfills/${run_id}/approve`, {})
+    const done = await reaches(run_id, 'done')
+    t.like(done.result, { hours, changedHours: 0 })
+    t.deepEqual(await report(), before)
+  })
+
+  test('a rehearsal shows what a rule set would change, and changes nothing', async (t) => {
+    const { instance, report, expected, reaches, restatements } = await openBench(t, stack)
+    const before = await report()
+    const { rules } = defaultRuleSetJson
+    const body = {
+      ...range,
+      rules: { rules: rules.filter(({ id }) => id === 'repeat-impression') },
+    }
+    const { run_id } = await instance.post<BackfillRun>('/v1/rehearsals', body)
+    const { result } = await reaches(run_id, 'done')
+    const would = await expected(tried)
+    const valid = (counts: HourCounts) =>
+      Object.values(counts).reduce((sum, row) => sum + (row.valid ?? 0), 0)
+    t.like(result, {
+      total: { before: { click_count: valid(before) }, after: { click_count: valid(would) } },
+    })
+    const found = (result as { rules: { rule: string; before: number; after: number }[] }).rules
+    t.true(
+      found.some(({ rule, before: b, after: a }) => rule === 'double-click' && b > 0 && a === 0),
+    )
+    t.deepEqual(await report(), before)
+    t.deepEqual(await restatements(), [])
+    const objects = await openObjectStore(instance.settings)
+    t.teardown(() => objects.close())
+    const left = await Array.fromAsync(objects.list(`runs/${run_id}/`))
+    t.deepEqual(left, [], 'its staged output is gone')
+  })
+
+  test('a backfill of one advertiser leaves the others alone; a lost file is named', async (t) => {
+    const { instance, report, reaches, restatements } = await openBench(t, stack)
+    const before = await report()
+    const asked = { ...range, reason: 'adv-1 again', advertiser_id: 'adv-1', approve: true }
+    const { run_id } = await instance.post<BackfillRun>('/v1/backfills', asked)
+    await reaches(run_id, 'done')
+    t.deepEqual(await report(), before)
+    t.deepEqual(await restatements(), [])
+
+    const objects = await openObjectStore(instance.settings)
+    t.teardown(() => objects.close())
+    const [file] = await Array.fromAsync(objects.list('raw/'))
+    if (!file) return t.fail('no file is archived')
+    await objects.remove(file.key)
+    const refused = await t.throwsAsync(
+      instance.post('/v1/backfills', { ...range, reason: 'too late' }),
+    )
+    t.is(codeOf(refused), 'archive-gap')
+    t.true(refused?.message.includes(file.key), refused?.message)
+    t.deepEqual(await report(), before)
+  })
+}
