@@ -1,5 +1,5 @@
 // Staged against live, per hour, advertiser and status: what publishing would change. Live is what the
-// published run staged; for an hour that was never published, what the speed view shows.
+// published run staged; above the boundary, what the speed view shows.
 import type { ReportQuery } from '#core/report-query.ts'
 import type { OlapStore } from '#platform/olap/port.ts'
 import { sumMetrics } from '#schemas/metrics.ts'
@@ -89,18 +89,25 @@ function changesFrom(
     .filter((change) => !sameCounts(change.before, change.after))
 }
 
+export interface Live {
+  /** Hours from here on are answered by the speed view; ms. */
+  readonly boundary: number
+  /** Whether the archive has more of the hour than what was published of it. */
+  hasNewClicks(hour: number): boolean
+}
+
 /** Looks at each hour; the worker compares some at a time, so that few are in memory. */
 export async function* changesByHour(
   parts: DiffParts,
   staged: readonly StagedHour[],
   published: ReadonlyMap<number, RunHour>,
-  hasNewClicks: (hour: number) => boolean,
+  { hasNewClicks, boundary }: Live,
 ): AsyncGenerator<HourChanges> {
   for (let first = 0; first < staged.length; first += hoursAtOnce) {
     const some = staged.slice(first, first + hoursAtOnce)
     const pairs = some.map(({ hour, files }) => ({
       ...{ hour, after: files },
-      before: published.get(hour)?.files ?? [],
+      before: hour < boundary ? (published.get(hour)?.files ?? []) : [],
     }))
     const comparable = pairs.filter(({ before, after }) => before.length + after.length > 0)
     const all = comparable.length > 0 ? await parts.compare(comparable, 'advertiser') : []
@@ -108,9 +115,10 @@ export async function* changesByHour(
       const before = published.get(hour.hour)
       const changes = all.filter((change) => change.hour === hour.hour)
       const common = { hour: hour.hour, after: countsOf(hour) }
-      if (before) {
+      if (hour.hour < boundary) {
+        const shown = before ? countsOf(before) : noCounts
         const isNew = hasNewClicks(hour.hour)
-        yield { ...common, before: countsOf(before), changes, hasNewClicks: isNew, isFirst: false }
+        yield { ...common, before: shown, changes, hasNewClicks: isNew, isFirst: false }
       } else {
         const speed = await speedHour(parts.olap, hour.hour)
         const shown = [...speed.values()].reduce(plus, noCounts)

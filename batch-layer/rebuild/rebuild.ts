@@ -208,12 +208,19 @@ export async function stageAlone(parts: RebuildParts, run: Run): Promise<Prepare
   return { staged, published, stagedMs }
 }
 
+/** The boundary; before there is one, everything is below it. */
+const inForce = async ({ catalogue }: RebuildParts): Promise<number> =>
+  (await readBoundary(catalogue))?.boundary ?? Number.POSITIVE_INFINITY
+
 /** Stages a run and says what publishing it would change. */
 export async function stageRun(parts: RebuildParts, run: Run): Promise<Prepared & { diff: Diff }> {
   const prepared = await stageAlone(parts, run)
   const { staged, published } = prepared
-  const hasNew = await newClicks(parts, run, published)
-  const changes = changesByHour(parts, staged, published, hasNew)
+  const live = {
+    hasNewClicks: await newClicks(parts, run, published),
+    boundary: await inForce(parts),
+  }
+  const changes = changesByHour(parts, staged, published, live)
   return { ...prepared, diff: await summarize(changes, parts.rails) }
 }
 
@@ -240,8 +247,7 @@ export async function executeRun(
   const { inTurn = (work) => work() } = parts
   await inTurn(async () => {
     await move(['running', 'approved'], 'publishing', diff)
-    const boundary = (await readBoundary(catalogue))?.boundary ?? Number.NEGATIVE_INFINITY
-    await publishHours(parts, run, staged, published, boundary)
+    await publishHours(parts, run, staged, published, await inForce(parts))
     await verify(parts, run.runId, staged)
   })
   const clicks = staged.reduce((sum, h) => sum + h.valid + h.duplicate + h.invalid, 0)

@@ -58,7 +58,8 @@ export async function rehearse(parts: RebuildParts, run: Run): Promise<Rehearsal
     before: plus(line?.before ?? noCounts, before),
     after: plus(line?.after ?? noCounts, after),
   })
-  for await (const hour of changesByHour(parts, staged, published, () => false)) {
+  const live = { hasNewClicks: () => false, boundary: Number.POSITIVE_INFINITY }
+  for await (const hour of changesByHour(parts, staged, published, live)) {
     total = add(total, hour.before, hour.after)
     const day = new Date(Math.floor(hour.hour / dayMs) * dayMs).toISOString().slice(0, 10)
     for (const { advertiser_id, before, after } of hour.changes) {

@@ -2,7 +2,7 @@
 
 import type { ExecutionContext } from 'ava'
 import { type JudgeableClick, judgeNaively, keyOf } from '#core/rules/naive.ts'
-import { defaultRuleSet, isRepeat, type Verdict } from '#core/rules/rule-set.ts'
+import { defaultRuleSet, isRepeat, type RuleSet, type Verdict } from '#core/rules/rule-set.ts'
 import type { JudgedClick } from '#schemas/fields.ts'
 import { hourOf } from '#schemas/paths.ts'
 
@@ -36,6 +36,26 @@ export function countByHour(
     row.visitors = seen.size
   })
   return counts
+}
+
+/** `hour` -> counts by status, as the naive definition has them. */
+export function naiveTotals(
+  clicks: readonly (JudgeableClick & Counted)[],
+  ruleSet: RuleSet = defaultRuleSet,
+): HourCounts {
+  const totals: HourCounts = {}
+  const byAd = countByHour(clicks, judgeNaively(ruleSet, clicks))
+  for (const [key, { gross = 0, valid = 0, duplicate = 0, invalid = 0 }] of Object.entries(byAd)) {
+    const [hour = ''] = key.split(' ')
+    const sum = totals[hour]
+    totals[hour] = {
+      gross: (sum?.gross ?? 0) + gross,
+      valid: (sum?.valid ?? 0) + valid,
+      duplicate: (sum?.duplicate ?? 0) + duplicate,
+      invalid: (sum?.invalid ?? 0) + invalid,
+    }
+  }
+  return totals
 }
 
 /** Counts are equal; distinct visitors too, but for the error that a sketch may have. */
