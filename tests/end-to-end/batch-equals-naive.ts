@@ -1,9 +1,11 @@
 // The whole way without HTTP: clicks in the log, judged, archived, sealed, rebuilt. Batch must be
 // the naive definition over everything ever received, however late and however often it came.
 import type { ExecutionContext, TestFn } from 'ava'
+import { createLogger } from '#platform/log.ts'
 import { until } from '#platform/wait.ts'
 import { rawFields } from '#schemas/fields.ts'
 import { hourMs } from '#schemas/paths.ts'
+import { runRebuild } from '../../batch-layer/rebuild/main.ts'
 import { checkCounts } from '../support/compare.ts'
 import { naiveByHour, readRawClicks, viewsByHour } from '../support/conservation.ts'
 import { type Layers, startLayers } from '../support/layers.ts'
@@ -102,5 +104,64 @@ export function testBatchEqualsNaive(test: TestFn, stack: TestStack): void {
       ...{ timeoutMs: 30_000, what: 'the later click is a duplicate of the late one' },
     })
     t.is(await duplicates(), 1)
+  })
+
+  test('a future-dated click, idle partitions, a node that comes back a day later', async (t) => {
+    const layers = await startLayers(stack.env(t), start + 5 * 60_000)
+    t.teardown(() => layers.close())
+    const [one] = clicksIn(start, hourMs, 7)
+    if (!one) return t.fail('no click made')
+    const click = (id: string, event_time: number, received_time = event_time) => ({
+      ...one,
+      ...{ event_id: id, event_time, received_time, marks: '', impression_id: id, visitor: id },
+    })
+    // One key, so one partition: the others stay empty and hold nothing up.
+    await layers.append([click('now', start + 1_000), click('ahead', start + 5 * hourMs, start)])
+    layers.clock.advance(3 * hourMs)
+    await layers.sealed(start + 2 * hourMs)
+    const published = async () => [...(await publications(layers)).keys()].sort()
+    t.deepEqual(await published(), [start], 'the hour ahead waits for its time')
+    layers.clock.advance(4 * hourMs)
+    await layers.sealed(start + 6 * hourMs)
+    t.deepEqual(await published(), [start, start + 5 * hourMs])
+
+    // Its write-ahead log was not shipped when its hours were sealed without it.
+    layers.clock.advance(24 * hourMs)
+    await layers.append([click('late-1', start + 2_000), click('late-2', start + hourMs)])
+    await layers.rebuild.startRebuild({ reason: 'test' })
+    const counted = async () => {
+      const totals = await layers.olap.hourTotals('batch', start, start + 6 * hourMs)
+      return totals.reduce((sum, hour) => sum + hour.gross_click_count, 0) === 4
+    }
+    await until(counted, { timeoutMs: 60_000, what: 'what came late is counted' })
+    await compareWithNaive(t, layers, start + 6 * hourMs, stack)
+  })
+
+  test('two schedulers at once: one works, the other takes over when it ends', async (t) => {
+    const layers = await startLayers(stack.env(t), start + 5 * 60_000)
+    t.teardown(() => layers.close())
+    const { settings, clock, olap, catalogue } = layers
+    const logger = createLogger('test', 'silent')
+    const other = { ...settings, CLICKLEDGER_NODE_ID: 'node-2' }
+    const second = await runRebuild({ settings: other, clock, logger }, { olap })
+    t.teardown(() => second.close())
+    await layers.append(clicksIn(start, hourMs, 11))
+    clock.advance(2 * hourMs)
+    await layers.sealed(start + hourMs)
+    const by = async () => {
+      const rows = await catalogue.query<{ published_by: string }>(
+        `SELECT published_by FROM boundaries WHERE reason = 'sealed by proof' ORDER BY boundary_id`,
+      )
+      return rows.map((row) => row.published_by)
+    }
+    t.deepEqual([...new Set(await by())], ['node-1'])
+    const runs = await catalogue.query("SELECT run_id FROM runs WHERE kind = 'seal'")
+    t.is(runs.length, 1)
+
+    await layers.rebuild.close()
+    clock.advance(hourMs)
+    await layers.sealed(start + 2 * hourMs)
+    t.is((await by()).at(-1), 'node-2')
+    await compareWithNaive(t, layers, start + 2 * hourMs, stack)
   })
 }

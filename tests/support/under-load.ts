@@ -168,7 +168,10 @@ export async function startUnderLoad(
     async untilJudged(why) {
       const accepted = load.ledger.accepted.size
       const isJudged = async () => ((await judgedSinceStart()) ?? 0) >= accepted
-      await until(isJudged, { ...deadline, everyMs: 200, what: `all is judged ${why}` })
+      const what = `all is judged ${why}`
+      await until(isJudged, { ...deadline, everyMs: 200, what }).catch((error: Error) => {
+        throw new Error(`${error.message}; speed said ${running.speed.stderr.slice(-4_000)}`)
+      })
     },
     async untilCounted(why) {
       const accepted = load.ledger.accepted.size
