@@ -27,6 +27,7 @@ function createProgram(): Command {
   const program = new Command('clickledger')
     .description('Ad clicks, counted twice and billed once.')
     .exitOverride() // before the commands are added: they inherit it
+    .enablePositionalOptions() // what stands after a command is the command's
     .showHelpAfterError('(add --help for the options and examples)')
     .addHelpText('after', help)
   addStartCommand(program)
