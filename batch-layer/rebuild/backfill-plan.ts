@@ -159,7 +159,9 @@ async function planRollback({ catalogue }: PlanParts, run: Run): Promise<RunPlan
   const archiveVersion = Math.max(...staged.map((hour) => hour.archiveVersion))
   await recordStaged(catalogue, run.runId, archiveVersion, staged)
   const hours = staged.map(({ hour, ruleSet }) => ({ hour, ruleSet }))
-  return { ...run.plan, hours, archiveVersion }
+  const files = staged.reduce((sum, hour) => sum + hour.files.length, 0)
+  const clicks = staged.reduce((sum, h) => sum + h.valid + h.duplicate + h.invalid, 0)
+  return { ...run.plan, hours, archiveVersion, files, clicks }
 }
 
 /**
