@@ -11,6 +11,7 @@ import type { OlapStore } from '#platform/olap/port.ts'
 import { createRuleSets } from '#platform/rule-sets.ts'
 import { dataPaths, openCatalogue, openEventLog, openObjectStore } from '#platform/stack.ts'
 import { pause } from '#platform/wait.ts'
+import { ClickledgerError } from '#schemas/errors.ts'
 import type { AffectedInput } from './affected-worker.ts'
 import type { Change, CompareInput } from './compare-worker.ts'
 import { createRebuildMetrics } from './metrics.ts'
@@ -138,6 +139,12 @@ export async function runRebuild(
   })
   return {
     ...loopLayer({ run: ended, stopping, registry, readiness: () => ({ ready: !isFailing }) }),
-    startRebuild: (order) => scheduler.start(order),
+    startRebuild: async (order) => {
+      if (lease.isHeld && isInOrder) return scheduler.start(order)
+      throw new ClickledgerError(
+        'unavailable',
+        'Another process seals and rebuilds: ask that one, or use /v1/backfills, which any takes.',
+      )
+    },
   }
 }
