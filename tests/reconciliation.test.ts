@@ -10,6 +10,7 @@ import { alarmingClasses } from '#schemas/reconciliation.ts'
 import { topics } from '#schemas/topics.ts'
 import { reconcileHours } from '../batch-layer/reconcile/reconcile.ts'
 import { seededRandom } from './support/click-load.ts'
+import { speedDifferences } from './support/compare.ts'
 import { readRawClicks } from './support/conservation.ts'
 import { type Layers, startLayers } from './support/layers.ts'
 import { clickWith, seed } from './support/random-clicks.ts'
@@ -106,6 +107,9 @@ test('a sound installation: every difference is found, and none of them alarms',
   const total = Object.values(found.classes).reduce((sum, n) => sum + n, 0)
   t.is(total, await naiveDifferences(layers))
   t.true(total > 100, 'there is something to explain')
+  const { CLICKLEDGER_SPEED_WINDOW: historyMs } = layers.settings
+  const [raw, judged] = [await readRawClicks(layers.log), await layers.readJudged()]
+  t.deepEqual(await speedDifferences(t, raw, judged, historyMs), found.classes, 'of all at once')
   for (const name of alarmingClasses)
     t.is(found.classes[name] ?? 0, 0, JSON.stringify(found.examples(name)))
   t.deepEqual(
