@@ -28,14 +28,14 @@ export interface HourReconciliation {
   readonly reconciledAt: number
 }
 
+export interface ReconciledHour extends HourReconciliation {
+  /** Version of the judged archive that it was compared with. */
+  readonly judgedVersion: number
+  readonly differences: readonly HourDifference[]
+}
+
 /** Says how an hour of a run compares. Repeating it changes nothing; doing it anew replaces it. */
-export async function recordReconciliation(
-  tx: Queryable,
-  result: HourReconciliation & {
-    readonly judgedVersion: number
-    readonly differences: readonly HourDifference[]
-  },
-): Promise<void> {
+export async function recordReconciliation(tx: Queryable, result: ReconciledHour): Promise<void> {
   const { hour, runId, state, detail, compared, reconciledAt, judgedVersion, differences } = result
   await tx.query('DELETE FROM reconciled_differences WHERE hour = $1 AND run_id = $2', [
     hour,
@@ -181,7 +181,7 @@ export interface DueHour {
 }
 
 /**
- * Hours to compare, the oldest first: published ones that were not compared since they were, or that
+ * Hours to compare, those that nobody has looked at first: published ones that were not compared since they were, or that
  * waited, or of which more judged clicks have come; and hours below the boundary with judged clicks
  * that no run has built.
  * @param retryBefore - what was looked at since then rests, ms
@@ -194,16 +194,18 @@ export async function dueHours(
     AND (r.state = 'waiting' OR coalesce(j.version, 0) > r.judged_version)))`
   const rows = await catalogue.query<{ hour: number; run_id: string }>(
     `SELECT hour, run_id FROM (
-       SELECT p.hour AS hour, p.run_id AS run_id FROM published_hours p
+       SELECT p.hour AS hour, p.run_id AS run_id, coalesce(r.reconciled_at, 0) AS seen
+       FROM published_hours p
        LEFT JOIN reconciled_hours r ON r.hour = p.hour AND r.run_id = p.run_id
        LEFT JOIN judged_hours j ON j.hour = p.hour
        WHERE ${isDue} AND p.published_at >= (SELECT held_since FROM judged_version WHERE id = 1)
        UNION ALL
-       SELECT j.hour AS hour, '' AS run_id FROM judged_hours j
+       SELECT j.hour AS hour, '' AS run_id, coalesce(r.reconciled_at, 0) AS seen
+       FROM judged_hours j
        LEFT JOIN published_hours p ON p.hour = j.hour
        LEFT JOIN reconciled_hours r ON r.hour = j.hour AND r.run_id = ''
        WHERE ${isDue} AND p.hour IS NULL AND j.hour < $2
-     ) due ORDER BY hour LIMIT $3`,
+     ) due ORDER BY seen, hour LIMIT $3`,
     [retryBefore, boundary, limit],
   )
   return rows.map((row) => ({ hour: Number(row.hour), runId: row.run_id }))

@@ -54,5 +54,8 @@ export const verdictsName = 'verdicts.parquet'
 /** Where a run that staged these files of an hour has put its other output of that hour. */
 export const stagedFolder = (file: string): string => file.slice(0, file.lastIndexOf('/') + 1)
 
+/** The run that staged a file. */
+export const runOfFile = (file: string): string => file.split('/')[1] ?? ''
+
 /** Start of the hour that holds `time` (ms). */
 export const hourOf = (time: number): number => Math.floor(time / hourMs) * hourMs

@@ -63,7 +63,8 @@ function busyHours(count: number, salt: number): RawClick[] {
 
 async function sealedLayers(t: ExecutionContext, clicks: readonly RawClick[]): Promise<Layers> {
   t.log(`seed ${seed}`)
-  const layers = await startLayers(embedded.env(t), start + 5 * 60_000)
+  const env = { CLICKLEDGER_RECONCILE_INTERVAL: 'PT1H', ...embedded.env(t) } // the test says when
+  const layers = await startLayers(env, start + 5 * 60_000)
   t.teardown(() => layers.close())
   await layers.append(clicks)
   await layers.judged()
@@ -277,4 +278,19 @@ test('what is not judged or not archived yet is waited for, and never called mis
   )
   t.like(done.reconciliation.hours[0], { state: 'compared', compared: 21 })
   t.deepEqual(done.classes, {})
+})
+
+test('the scheduler compares on its own, and the metric that alarms shows what is missing', async (t) => {
+  const env = { CLICKLEDGER_RECONCILE_INTERVAL: 'PT0.1S', ...embedded.env(t) }
+  const layers = await startLayers(env, start + 5 * 60_000)
+  t.teardown(() => layers.close())
+  await layers.append(lonely)
+  await layers.judged()
+  await forge(layers, [{ ...lonely[0], event_id: 'ghost', status: 'valid', raw_offset: 0 }])
+  layers.clock.advance(6 * hourMs)
+  const metric = /clickledger_reconciliation_differences\{class="missing-in-archive".*\} 1$/m
+  await until(async () => metric.test(await layers.rebuild.metrics()), {
+    ...{ timeoutMs: 60_000, what: 'the metric shows the forged click' },
+  })
+  t.deepEqual((await readFound(layers)).classes, { 'missing-in-archive': 1 })
 })

@@ -9,6 +9,8 @@ import { present, sameKey } from '../rebuild/affected-sql.ts'
 export interface DifferenceOptions {
   /** What batch judged under. */
   readonly ruleSet: RuleSet
+  /** Advertisers whose clicks batch judged under another one. */
+  readonly exceptions?: readonly { readonly advertiserId: string; readonly ruleSet: RuleSet }[]
   /** What the speed layer remembers at least (CLICKLEDGER_SPEED_WINDOW). */
   readonly historyMs: number
   /** Clicks received before it may have been judged before the judged archive began, ms. */
@@ -32,8 +34,19 @@ function endsSql(ends: DifferenceOptions['ends']): string {
   return `(VALUES ${['(-1, 0, 0)', ...rows].join(', ')}) AS e (raw_partition, archived, log)`
 }
 
+/** Version of the rule set that batch judged a row's advertiser under. */
+function versionSql({ ruleSet, exceptions = [] }: DifferenceOptions): string {
+  const whens = exceptions.map(
+    (e) => `WHEN '${e.advertiserId.replaceAll("'", "''")}' THEN ${e.ruleSet.version}`,
+  )
+  return whens.length === 0
+    ? String(ruleSet.version)
+    : `CASE advertiser_id ${whens.join(' ')} ELSE ${ruleSet.version} END`
+}
+
 /** A table `differences`: the clicks on which the two sides differ, classed where no others matter. */
-function differencesSql({ ruleSet, heldSince, ends }: DifferenceOptions): string {
+function differencesSql(options: DifferenceOptions): string {
+  const { heldSince, ends } = options
   return `CREATE OR REPLACE TEMP TABLE differences AS
     WITH said AS (
       SELECT advertiser_id, event_id, raw_partition, raw_offset, min(event_time) AS event_time,
@@ -53,7 +66,7 @@ function differencesSql({ ruleSet, heldSince, ends }: DifferenceOptions): string
           THEN 'pending' ELSE 'missing-in-archive' END
         WHEN times > 1 OR is_moved THEN 'unexplained'
         WHEN speed_status IS NULL AND reached < ${heldSince} THEN 'before-archive'
-        WHEN batch_status <> 'copy' AND rule_set <> ${ruleSet.version} THEN 'rule-set'
+        WHEN batch_status <> 'copy' AND rule_set <> ${versionSql(options)} THEN 'rule-set'
       END AS class
     FROM joined j
     LEFT JOIN ${endsSql(ends)} ON e.raw_partition = j.raw_partition
@@ -155,7 +168,9 @@ export async function nameDifferences(
   connection: DuckDBConnection,
   options: DifferenceOptions,
 ): Promise<void> {
-  const rules = [identityRule, ...options.ruleSet.rules.filter(isRepeat)]
+  const { ruleSet, exceptions = [] } = options
+  const sets = [ruleSet, ...exceptions.map((exception) => exception.ruleSet)]
+  const rules = [identityRule, ...sets.flatMap((set) => set.rules.filter(isRepeat))]
   const isDone = async () => {
     const found = await connection.runAndReadAll(
       'SELECT 1 FROM differences WHERE class IS NULL LIMIT 1',

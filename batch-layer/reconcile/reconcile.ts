@@ -1,6 +1,6 @@
 // Reconciliation: what batch says of an hour against what the speed layer said, and why they differ.
 // It follows publications and never holds them up; doing an hour again replaces what was recorded.
-import { identityRule, parseRuleSet, type RuleSet } from '#core/rules/rule-set.ts'
+import { identityRule, type RuleSet } from '#core/rules/rule-set.ts'
 import { boundaryInForce } from '#platform/boundaries.ts'
 import type { Catalogue } from '#platform/catalogue/port.ts'
 import {
@@ -11,7 +11,6 @@ import {
   recordWaiting,
 } from '#platform/reconciliation.ts'
 import { currentRuleSet } from '#platform/rule-sets.ts'
-import { ClickledgerError } from '#schemas/errors.ts'
 import { hourMs } from '#schemas/paths.ts'
 import type { DifferenceClass } from '#schemas/reconciliation.ts'
 import {
@@ -21,8 +20,9 @@ import {
   reachOf,
   readArchiveVersion,
 } from '../rebuild/plan.ts'
-import type { ComparedDifference, CompareInput } from './compare-worker.ts'
+import { type BuiltHour, builtHours } from './built-hours.ts'
 import { type Coverage, type CoverageParts, readCoverage } from './coverage.ts'
+import type { DifferencesInput, FoundDifference } from './differences-worker.ts'
 
 /** Hours of one look of `reconcileDue`; the rest is for the next one. */
 const dueMax = 48
@@ -30,6 +30,7 @@ const dueMax = 48
 const retryMs = 60_000
 /** The gauge of differences covers what was compared in this time. */
 const alarmMs = 86_400_000
+const detailCharsMax = 500
 
 export interface ReconcileParts extends CoverageParts {
   readonly catalogue: Catalogue
@@ -37,10 +38,13 @@ export interface ReconcileParts extends CoverageParts {
   readonly historyMs: number
   /** Clicks compared in one go; an hour is never split. */
   readonly taskClicksMax: number
-  /** Runs compare-worker.ts. */
-  compare(input: Omit<CompareInput, 'settings'>): Promise<ComparedDifference[]>
+  ruleSetOf(version: number): Promise<RuleSet>
+  /** Runs differences-worker.ts. */
+  compare(input: Omit<DifferencesInput, 'settings'>): Promise<FoundDifference[]>
   /** Told the differences by class of the hours that were compared in the last day. */
   readonly onDifferences?: (clicks: Readonly<Record<DifferenceClass, number>>) => void
+  /** Told what kept hours from being compared. */
+  readonly onFailure?: (error: unknown) => void
 }
 
 export interface ReconcileOrder {
@@ -57,67 +61,47 @@ export interface ReconcileResult {
   readonly differences: number
 }
 
-interface BuiltHour {
-  readonly hour: number
-  readonly ruleSet: number
-  readonly archiveVersion: number
-}
-
-/** Under which rules, and from which files, a run built its hours. */
-async function builtHours(
-  { catalogue }: ReconcileParts,
-  { runId, hours }: ReconcileOrder,
-): Promise<BuiltHour[]> {
-  if (runId === '') {
-    const { version } = await currentRuleSet(catalogue)
-    return hours.map((hour) => ({ hour, ruleSet: version, archiveVersion: 0 }))
-  }
-  const rows = await catalogue.query<{ hour: number; rule_set: number; archive_version: number }>(
-    'SELECT hour, rule_set, archive_version FROM run_hours WHERE run_id = $1',
-    [runId],
-  )
-  const wanted = new Set(hours)
-  const built = rows.map((row) => ({
-    hour: Number(row.hour),
-    ruleSet: Number(row.rule_set),
-    archiveVersion: Number(row.archive_version),
-  }))
-  return built.filter(({ hour }) => wanted.has(hour))
-}
-
-async function ruleSetOf(catalogue: Catalogue, version: number): Promise<RuleSet> {
-  const [row] = await catalogue.query<{ body: string }>(
-    'SELECT body FROM rule_sets WHERE version = $1',
-    [version],
-  )
-  if (!row) throw new ClickledgerError('not-found', `no rule set has version ${version}`)
-  return parseRuleSet(JSON.parse(row.body))
-}
-
-interface Task {
+interface Task extends Omit<BuiltHour, 'hour' | 'verdicts'> {
   readonly runId: string
-  readonly ruleSet: RuleSet
-  readonly archiveVersion: number
   /** Neighbouring hours, with the files that the run was built from. */
   readonly hours: readonly HourFiles[]
+  /** Object keys of their verdicts. */
+  readonly verdicts: readonly string[]
+}
+
+/** Hours that can be compared together. */
+const kindOf = ({ ruleSet, exceptions, archiveVersion, isRolledBack }: BuiltHour) =>
+  JSON.stringify([
+    ...[ruleSet.version, archiveVersion, isRolledBack],
+    ...exceptions.map((e) => [e.advertiserId, e.ruleSet.version]),
+  ])
+
+/** Hours that no run has built: all that was judged in them is batch's loss, or nobody's click. */
+async function unbuilt(
+  { catalogue }: ReconcileParts,
+  hours: readonly number[],
+): Promise<BuiltHour[]> {
+  const ruleSet = await currentRuleSet(catalogue)
+  return hours.map((hour) => ({ hour, ruleSet, exceptions: [], archiveVersion: 0 }))
 }
 
 async function planTasks(parts: ReconcileParts, order: ReconcileOrder): Promise<Task[]> {
   const { catalogue, taskClicksMax } = parts
-  const built = await builtHours(parts, order)
-  const alike = Map.groupBy(built, (h) => `${h.ruleSet} ${h.archiveVersion}`)
+  const { runId, hours: asked } = order
+  const built = runId === '' ? await unbuilt(parts, asked) : await builtHours(parts, runId, asked)
   const tasks: Task[] = []
-  for (const group of alike.values()) {
+  for (const group of Map.groupBy(built, kindOf).values()) {
     const [first] = group
     if (!first) continue
-    const { archiveVersion } = first
-    const ruleSet = await ruleSetOf(catalogue, first.ruleSet)
     const starts = group.map(({ hour }) => hour)
     const range = [Math.min(...starts), Math.max(...starts) + hourMs] as const
-    const files = await filesByHour(catalogue, ...range, { after: 0, upTo: archiveVersion })
+    const versions = { after: 0, upTo: first.archiveVersion }
+    const files = await filesByHour(catalogue, ...range, versions)
     const own = starts.map((hour) => files.get(hour) ?? { hour, files: [], clicks: 0 })
+    const verdictsOf = new Map(group.map(({ hour, verdicts }) => [hour, verdicts]))
     for (const hours of groupHours(own, taskClicksMax)) {
-      tasks.push({ runId: order.runId, ruleSet, archiveVersion, hours })
+      const verdicts = hours.flatMap(({ hour }) => verdictsOf.get(hour) ?? [])
+      tasks.push({ ...first, runId, hours, verdicts })
     }
   }
   return tasks
@@ -127,8 +111,8 @@ async function compareTask(
   { catalogue, historyMs, compare }: ReconcileParts,
   task: Task,
   ends: Extract<Coverage, { kind: 'covered' }>['ends'],
-): Promise<{ differences: ComparedDifference[]; judgedVersion: number }> {
-  const { runId, ruleSet, archiveVersion, hours } = task
+): Promise<{ differences: FoundDifference[]; judgedVersion: number }> {
+  const { ruleSet, exceptions, archiveVersion, hours, verdicts } = task
   const start = hours[0]?.hour ?? 0
   const end = (hours[hours.length - 1]?.hour ?? 0) + hourMs
   const judgedVersion = await readArchiveVersion(catalogue, 'judged')
@@ -144,10 +128,10 @@ async function compareTask(
       await filesByHour(catalogue, from, to, { after: 0, upTo: judgedVersion }, 'judged')
     ).values(),
   ]
-  const reach = reachOf(ruleSet)
+  const reach = Math.max(...[ruleSet, ...exceptions.map((e) => e.ruleSet)].map(reachOf))
   const copies = identityRule.windowMs
   const differences = await compare({
-    ...{ runId, ruleSet, historyMs, ends, hours },
+    ...{ ruleSet, exceptions, historyMs, ends, hours, verdicts },
     heldSince: Number(held?.held_since ?? 0),
     later: await raw(start, end, { ...all, after: archiveVersion }),
     judged: await judged(start, end),
@@ -157,19 +141,22 @@ async function compareTask(
   return { differences, judgedVersion }
 }
 
-const isTold = (d: ComparedDifference): d is ComparedDifference & HourDifference =>
+const isTold = (d: FoundDifference): d is FoundDifference & HourDifference =>
   d.class !== 'pending' && d.class !== 'before-archive'
 
 /** What is said of an hour, beside its differences. */
-function describe(differences: readonly ComparedDifference[]) {
-  const count = (name: ComparedDifference['class']) =>
+function describe(differences: readonly FoundDifference[], { isRolledBack }: Task) {
+  const count = (name: FoundDifference['class']) =>
     differences.reduce((sum, d) => sum + (d.class === name ? d.clicks : 0), 0)
   const [pending, lost] = [count('pending'), count('before-archive')]
   const details = [
     ...(pending > 0 ? [`${pending} judged clicks are newer than what the run was built from`] : []),
     ...(lost > 0 ? [`${lost} clicks were judged before the archive of verdicts began`] : []),
   ]
-  return { state: pending > 0 ? 'waiting' : 'compared', detail: details.join('; ') } as const
+  return {
+    state: pending > 0 && !isRolledBack ? 'waiting' : 'compared',
+    detail: details.join('; '),
+  } as const
 }
 
 async function reconcileTask(
@@ -179,17 +166,26 @@ async function reconcileTask(
 ): Promise<ReconcileResult> {
   const { catalogue, now } = parts
   const { runId, hours } = task
-  if (coverage.kind === 'waiting') {
+  const wait = async (detail: string): Promise<ReconcileResult> => {
     for (const { hour } of hours) {
-      await recordWaiting(catalogue, { hour, runId }, coverage.detail, now())
+      await recordWaiting(catalogue, { hour, runId }, detail.slice(0, detailCharsMax), now())
     }
     return { compared: 0, waiting: hours.length, differences: 0 }
   }
-  const { differences, judgedVersion } = await compareTask(parts, task, coverage.ends)
+  if (coverage.kind === 'waiting') return wait(coverage.detail)
+  let result: Awaited<ReturnType<typeof compareTask>>
+  try {
+    result = await compareTask(parts, task, coverage.ends)
+  } catch (error) {
+    // A file that is gone or broken concerns its hours: the others need not wait for its repair.
+    parts.onFailure?.(error)
+    return wait((error as Error).message)
+  }
+  const { differences, judgedVersion } = result
   const total = { compared: 0, waiting: 0, differences: 0 }
   for (const { hour, clicks } of hours) {
     const own = differences.filter((difference) => difference.hour === hour)
-    const said = describe(own)
+    const said = describe(own, task)
     const told = own.filter(isTold)
     await catalogue.transaction((tx) =>
       recordReconciliation(tx, {
@@ -205,9 +201,8 @@ async function reconcileTask(
 
 /**
  * Compares hours of a run with what the speed layer said of them, and records each difference by its
- * class. Hours that are not judged, or whose verdicts are not archived, within `waitMs` are recorded
- * as waiting, with the reason: `reconcileDue` takes them up again.
- * @throws ClickledgerError `archive-gap` where a file that the index names is gone
+ * class. Hours that are not judged, or whose verdicts are not archived, within `waitMs`, or whose files
+ * cannot be read, are recorded as waiting, with the reason: `reconcileDue` takes them up again.
  */
 export async function reconcileHours(
   parts: ReconcileParts,

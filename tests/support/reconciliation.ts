@@ -2,9 +2,10 @@
 import { join } from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
 import { type Reconciliation, reconciliationOf } from '#platform/reconciliation.ts'
+import { createRuleSets } from '#platform/rule-sets.ts'
 import { hourMs, hourOf } from '#schemas/paths.ts'
 import type { DifferenceClass, DifferenceExample } from '#schemas/reconciliation.ts'
-import { compareHours } from '../../batch-layer/reconcile/compare-worker.ts'
+import { findDifferences } from '../../batch-layer/reconcile/differences-worker.ts'
 import { type ReconcileParts, reconcileDue } from '../../batch-layer/reconcile/reconcile.ts'
 import type { Layers } from './layers.ts'
 
@@ -12,8 +13,9 @@ export function reconcileParts({ settings, clock, catalogue, log }: Layers): Rec
   return {
     ...{ catalogue, log, now: clock.now, waitMs: 30_000 },
     historyMs: settings.CLICKLEDGER_SPEED_WINDOW,
+    ruleSetOf: createRuleSets(catalogue),
     taskClicksMax: settings.CLICKLEDGER_REBUILD_TASK_CLICKS,
-    compare: (input) => compareHours({ ...input, settings }),
+    compare: (input) => findDifferences({ ...input, settings }),
   }
 }
 

@@ -7,7 +7,6 @@ import type { Settings } from '#platform/config.ts'
 import type { ObjectStore } from '#platform/object-store/port.ts'
 import { dataPaths, openObjectStore } from '#platform/stack.ts'
 import { archivedFields, type Field, judgedFields } from '#schemas/fields.ts'
-import { stagedPath } from '#schemas/paths.ts'
 import type { DifferenceClass, DifferenceExample } from '#schemas/reconciliation.ts'
 import { localHours, localPaths } from '../rebuild/local-hours.ts'
 import type { HourFiles } from '../rebuild/plan.ts'
@@ -17,9 +16,10 @@ import { type DifferenceOptions, nameDifferences, type untold } from './differen
 /** Examples kept for each hour, advertiser and class. */
 const examplesMax = 3
 
-export interface CompareInput
-  extends Pick<DifferenceOptions, 'ruleSet' | 'historyMs' | 'heldSince' | 'ends'> {
-  readonly runId: string
+export interface DifferencesInput
+  extends Pick<DifferenceOptions, 'ruleSet' | 'exceptions' | 'historyMs' | 'heldSince' | 'ends'> {
+  /** Object keys of the verdicts of these hours; a click without an entry is valid. */
+  readonly verdicts: readonly string[]
   /** Raw files that the run was built from, of the hours to compare. */
   readonly hours: readonly HourFiles[]
   /** Raw files of these hours that came after. */
@@ -31,7 +31,7 @@ export interface CompareInput
   readonly settings: Settings
 }
 
-export interface ComparedDifference {
+export interface FoundDifference {
   readonly hour: number
   readonly advertiserId: string
   readonly class: DifferenceClass | (typeof untold)[number]
@@ -40,10 +40,10 @@ export interface ComparedDifference {
 }
 
 /** Relation `batch`: each archived click with its verdict; no entry in the run's file means valid. */
-async function batchSql(objects: ObjectStore, { runId, hours }: CompareInput): Promise<string> {
-  const built = hours.filter(({ files }) => files.length > 0)
-  const keys = built.map(({ hour }) => stagedPath(runId, hour, 'verdicts.parquet'))
-  const paths = (await localPaths(objects, keys)).map((path) => `'${path.replaceAll("'", "''")}'`)
+async function batchSql(objects: ObjectStore, { verdicts }: DifferencesInput): Promise<string> {
+  const paths = (await localPaths(objects, verdicts)).map(
+    (path) => `'${path.replaceAll("'", "''")}'`,
+  )
   const columns = 'advertiser_id, event_id, event_time, received_time, raw_partition, raw_offset'
   if (paths.length === 0) return `SELECT ${columns}, '' AS status, '' AS rule FROM own WHERE false`
   return `SELECT ${columns}, coalesce(v.status, 'valid') AS status, coalesce(v.rule, '') AS rule FROM own
@@ -69,11 +69,11 @@ const resultSql = `SELECT CAST(hour AS DOUBLE) AS hour, advertiser_id, class,
 type ResultRow = DifferenceExample & {
   hour: number
   advertiser_id: string
-  class: ComparedDifference['class']
+  class: FoundDifference['class']
   clicks: number
 }
 
-async function readDifferences(connection: DuckDBConnection): Promise<ComparedDifference[]> {
+async function readDifferences(connection: DuckDBConnection): Promise<FoundDifference[]> {
   const result = await connection.runAndReadAll(resultSql)
   const rows = result.getRowObjects() as unknown as ResultRow[]
   const keyed = Map.groupBy(rows, (row) => `${row.hour} ${row.class} ${row.advertiser_id}`)
@@ -93,8 +93,8 @@ async function readDifferences(connection: DuckDBConnection): Promise<ComparedDi
 async function compare(
   connection: DuckDBConnection,
   objects: ObjectStore,
-  input: CompareInput,
-): Promise<ComparedDifference[]> {
+  input: DifferencesInput,
+): Promise<FoundDifference[]> {
   const view = async (
     name: string,
     hours: readonly HourFiles[],
@@ -118,7 +118,7 @@ async function compare(
 }
 
 /** Differences between a run and the speed layer, hour by hour. */
-export async function compareHours(input: CompareInput): Promise<ComparedDifference[]> {
+export async function findDifferences(input: DifferencesInput): Promise<FoundDifference[]> {
   const { settings } = input
   const scratch = join(dataPaths(settings).scratch, 'rebuild')
   await mkdir(scratch, { recursive: true })
