@@ -89,3 +89,24 @@ test('keys, ads, rebuild; what the server refuses is exit code 1', async (t) => 
   t.is(denied.code, 1)
   t.is(wrongHour.code, 2)
 })
+
+test('reconcile: a table that a person can read, alarms first in their line; or JSON', async (t) => {
+  const fake = await startFake(t)
+  const range = ['--from', '2026-11-21', '--to', '2026-11-22']
+  const [shown, json, swapped] = await Promise.all([
+    run(t, ['reconcile', ...range], on(fake)),
+    run(t, ['reconcile', ...range, '--json'], on(fake)),
+    run(t, ['reconcile', '--from', '2026-11-22', '--to', '2026-11-21'], on(fake)),
+  ])
+  t.deepEqual(shown.stdout.trimEnd().split('\n'), [
+    '   hour              advertiser  class             clicks',
+    '   2026-11-21T10:00  acme        late               1,200',
+    '!  2026-11-21T10:00  acme        missing-in-speed       1',
+    '! of-missing-in-speed of 2026-11-21T10:05:00.000Z, clicks.raw 3/17: batch says valid, speed nothing',
+    '2026-11-21T11:00 waits: the archive is behind',
+    '1 hours with 5,000 clicks compared, 1 waiting, 2 not looked at yet',
+    'differences: 1,200 late, 1 missing-in-speed',
+  ])
+  t.is(JSON.parse(json.stdout).data.length, 2)
+  t.is(swapped.code, 2)
+})

@@ -7,6 +7,7 @@ import { addImportCommand } from './commands/import.ts'
 import { addKeysCommand } from './commands/keys.ts'
 import { addLayerCommands } from './commands/layer.ts'
 import { addRebuildCommand } from './commands/rebuild.ts'
+import { addReconcileCommand } from './commands/reconcile.ts'
 import { addReplayCommand } from './commands/replay.ts'
 import { addRulesCommand } from './commands/rules.ts'
 import { addSimulateCommand } from './commands/simulate.ts'
@@ -38,6 +39,7 @@ function createProgram(): Command {
   addRebuildCommand(program)
   addBackfillCommand(program)
   addBoundaryCommand(program)
+  addReconcileCommand(program)
   addAdsCommand(program)
   addKeysCommand(program)
   addRulesCommand(program)

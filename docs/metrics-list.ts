@@ -30,7 +30,7 @@ const parts: Readonly<Record<string, (registry: Registry) => void>> = {
     addSharedCacheMetrics(registry, { isUp: false }, createSharedRowCounts())
   },
   speed: (registry) => void createSpeedMetrics(registry, nothing),
-  archive: (registry) => void createArchiveMetrics(registry, nothing),
+  archive: (registry) => void createArchiveMetrics(registry, { raw: nothing, judged: nothing }),
   rebuild: (registry) => void createRebuildMetrics(registry),
   serving: (registry) =>
     void createServingMetrics(registry, {

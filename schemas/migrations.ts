@@ -100,4 +100,34 @@ export const migrations: readonly Migration[] = [
       'CREATE INDEX restatements_by_advertiser ON restatements (advertiser_id, restatement_id)',
     ],
   },
+  {
+    id: 3,
+    name: 'judged-archive-and-reconciliation',
+    statements: [
+      `CREATE TABLE judged_manifests (
+        partition_id INTEGER NOT NULL, first_offset BIGINT NOT NULL, end_offset BIGINT NOT NULL,
+        PRIMARY KEY (partition_id, first_offset))`,
+      // held_since: clicks received before it may have been judged with nothing left to show for it.
+      `CREATE TABLE judged_version (
+        id INTEGER PRIMARY KEY, version BIGINT NOT NULL, held_since BIGINT NOT NULL)`,
+      'INSERT INTO judged_version (id, version, held_since) VALUES (1, 0, 0)',
+      `CREATE TABLE judged_files (
+        path TEXT PRIMARY KEY, hour BIGINT NOT NULL, partition_id INTEGER NOT NULL,
+        clicks BIGINT NOT NULL, bytes BIGINT NOT NULL, version BIGINT NOT NULL)`,
+      'CREATE INDEX judged_files_by_hour ON judged_files (hour)',
+      `CREATE TABLE judged_hours (
+        hour BIGINT PRIMARY KEY, clicks BIGINT NOT NULL, version BIGINT NOT NULL)`,
+      `CREATE TABLE judged_requests (
+        partition_id INTEGER PRIMARY KEY, until_offset BIGINT NOT NULL, requested_at BIGINT NOT NULL)`,
+      // run_id is empty for an hour that was judged but never built: no reference to runs.
+      `CREATE TABLE reconciled_hours (
+        hour BIGINT NOT NULL, run_id TEXT NOT NULL, state TEXT NOT NULL, detail TEXT NOT NULL,
+        judged_version BIGINT NOT NULL, compared BIGINT NOT NULL, reconciled_at BIGINT NOT NULL,
+        PRIMARY KEY (hour, run_id))`,
+      `CREATE TABLE reconciled_differences (
+        hour BIGINT NOT NULL, run_id TEXT NOT NULL, advertiser_id TEXT NOT NULL, class TEXT NOT NULL,
+        clicks BIGINT NOT NULL, examples TEXT NOT NULL,
+        PRIMARY KEY (hour, run_id, advertiser_id, class))`,
+    ],
+  },
 ]

@@ -13,16 +13,32 @@ export function hourPath(time: number): string {
   return `${day}/hour=${pad(d.getUTCHours(), 2)}`
 }
 
-/** Raw clicks of one event hour, out of one contiguous range [first, end) of one partition. */
-export function rawFilePath(hour: number, partition: number, first: number, end: number): string {
-  return `raw/${hourPath(hour)}/p${partition}-${first}-${end}.parquet`
+/** What is archived: `raw` is the truth that batch is built from, `judged` what the speed layer said. */
+export type ArchiveName = 'raw' | 'judged'
+
+/** A contiguous range of offsets of one partition. */
+export interface OffsetRange {
+  readonly partition: number
+  readonly first: number
+  readonly end: number // exclusive
 }
 
-export const manifestPrefix = (partition: number) => `manifests/p${pad(partition, 5)}/`
+/** Clicks of one event hour, out of one range of offsets. */
+export function archivedFilePath(archive: ArchiveName, hour: number, range: OffsetRange): string {
+  const { partition, first, end } = range
+  return `${archive}/${hourPath(hour)}/p${partition}-${first}-${end}.parquet`
+}
+
+export const manifestPrefix = (partition: number, archive: ArchiveName = 'raw') =>
+  `manifests/${archive === 'raw' ? '' : `${archive}/`}p${pad(partition, 5)}/`
 
 /** Keyed by the first offset alone: two archivers cannot both publish what starts there. */
-export function manifestPath(partition: number, first: number): string {
-  return `${manifestPrefix(partition)}${pad(first, 16)}.json`
+export function manifestPath(
+  partition: number,
+  first: number,
+  archive: ArchiveName = 'raw',
+): string {
+  return `${manifestPrefix(partition, archive)}${pad(first, 16)}.json`
 }
 
 /** All that a run staged. */
@@ -37,6 +53,9 @@ export const verdictsName = 'verdicts.parquet'
 
 /** Where a run that staged these files of an hour has put its other output of that hour. */
 export const stagedFolder = (file: string): string => file.slice(0, file.lastIndexOf('/') + 1)
+
+/** The run that staged a file. */
+export const runOfFile = (file: string): string => file.split('/')[1] ?? ''
 
 /** Start of the hour that holds `time` (ms). */
 export const hourOf = (time: number): number => Math.floor(time / hourMs) * hourMs

@@ -167,6 +167,12 @@ export const settings = {
     min: 0,
     doc: 'Allowed lateness: how long after its end an hour is sealed.',
   },
+  CLICKLEDGER_RECONCILE_INTERVAL: {
+    type: 'duration',
+    default: 'PT1M',
+    min: 100,
+    doc: 'How often the scheduler compares newly published hours with what the speed layer said.',
+  },
   CLICKLEDGER_SEAL_INTERVAL: {
     type: 'duration',
     default: 'PT15S',

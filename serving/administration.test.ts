@@ -23,6 +23,7 @@ test('no key, a wrong key, a key of another role', async (t) => {
     ['/v1/placements', 'POST', 'publisher'],
     ['/v1/rebuilds', 'POST', 'advertiser'],
     ['/v1/rebuilds', 'GET', 'advertiser'],
+    ['/v1/reconciliation', 'GET', 'advertiser'],
   ]
   for (const [url, method, as] of refused) {
     const answer = await inject({ url, method }, as)

@@ -23,6 +23,7 @@ import { addBoundaryRoute } from './routes/boundary.ts'
 import { addDashboard } from './routes/dashboard.ts'
 import { addFreshnessRoute } from './routes/freshness.ts'
 import { addLiveRoute } from './routes/live.ts'
+import { addReconciliationRoute } from './routes/reconciliation.ts'
 import { addReportRoutes } from './routes/reports.ts'
 import { addRestatementRoute } from './routes/restatements.ts'
 import { addStatusRoute } from './routes/status.ts'
@@ -82,6 +83,7 @@ export async function buildApp(deps: ServingDeps) {
   addBackfillRoutes(app, shared)
   addRestatementRoute(app, shared)
   addBoundaryRoute(app, shared)
+  addReconciliationRoute(app, { catalogue })
   addKeyRoutes(app, shared)
   addRuleRoutes(app, shared)
   addCatalogueRoutes(app, shared)

@@ -19,6 +19,7 @@ test('/openapi.json is 3.1 and describes every route under /v1/', async (t) => {
     '/v1/publishers',
     '/v1/rebuilds',
     '/v1/rebuilds/{run_id}',
+    '/v1/reconciliation',
     '/v1/reports/clicks/timeseries',
     '/v1/reports/clicks/topN',
     '/v1/rules',

@@ -17,6 +17,7 @@ import { gappedLog } from '../../tests/support/gapped-log.ts'
 import { clickWith, seed } from '../../tests/support/random-clicks.ts'
 import { archivedEnds, syncIndex } from './archive-index.ts'
 import { openArchiver } from './archiver.ts'
+import { type Feed, judgedFeed } from './feeds.ts'
 import { readChain } from './manifest.ts'
 
 const start = Date.UTC(2026, 4, 1, 10, 59)
@@ -68,7 +69,7 @@ async function setUp(t: ExecutionContext): Promise<Parts> {
   return { log, objects, catalogue, scratch }
 }
 
-const open = (parts: Parts, name: string) =>
+const open = (parts: Parts & { readonly feed?: Feed }, name: string) =>
   openArchiver({
     ...parts,
     scratch: join(parts.scratch, name),
@@ -220,4 +221,62 @@ test('a hole in the chain is told with its offsets', async (t) => {
   } as never)
   await parts.objects.put(manifestPath(0, 10), Buffer.from('{"half'))
   await t.throwsAsync(readChain(parts.objects, 0, 0), { message: /not a manifest; restore/ })
+})
+
+test('verdicts are archived apart: paths, chain and index of their own, raw ones untouched', async (t) => {
+  const parts = await setUp(t)
+  const verdict = (offset: number, event_time: number) =>
+    JSON.stringify({
+      ...clickWith({ event_id: `id-${offset}`, event_time }),
+      status: 'valid',
+      rule: '',
+    })
+  const values = [
+    'nonsense',
+    '[]',
+    verdict(1, start),
+    verdict(2, start + 3_600_000),
+    '{"event_id":7}',
+  ]
+  const records = values.map((value, i) => ({
+    ...{ key: 'ad:1', value: Buffer.from(value), timestamp: start + i },
+  }))
+  await parts.log.append(topics.judged.name, records)
+  const archiver = await open({ ...parts, feed: judgedFeed }, 'judged')
+  while (archiver.archivedEnd < records.length) await archiver.step(0)
+  const [manifest] = await readChain(parts.objects, 0, 0, 'judged')
+  t.like(manifest, { first: 0, end: 5, undecodable: 3 })
+  t.deepEqual(
+    manifest?.files.map(({ path }) => path),
+    [
+      'judged/year=2026/month=05/day=01/hour=10/p0-0-5.parquet',
+      'judged/year=2026/month=05/day=01/hour=11/p0-0-5.parquet',
+    ],
+  )
+  t.deepEqual(await archivedEnds(parts.catalogue, 1, 'judged'), [5])
+  t.deepEqual(await archivedEnds(parts.catalogue, 1), [0])
+  t.deepEqual(await readChain(parts.objects, 0, 0), [])
+})
+
+test('verdicts that the log gave up before their archive began are passed over, and since when is kept', async (t) => {
+  const parts = await setUp(t)
+  const held = 10
+  const records = Array.from({ length: 20 }, (_, i) => ({
+    ...{ key: 'ad:1', value: Buffer.from('nonsense'), timestamp: start + i },
+  }))
+  await parts.log.append(topics.judged.name, records)
+  const log: EventLog = { ...parts.log, offsetAt: async () => held }
+  const archiver = await open({ ...parts, log, feed: judgedFeed }, 'judged')
+  t.is(archiver.archivedEnd, held)
+  while (archiver.archivedEnd < 20) await archiver.step(0)
+  const chain = await readChain(parts.objects, 0, 0, 'judged')
+  t.deepEqual(
+    chain.map(({ first, end }) => [first, end]),
+    [
+      [0, held],
+      [held, 20],
+    ],
+  )
+  const [row] = await parts.catalogue.query('SELECT held_since FROM judged_version')
+  t.is(Number(row?.held_since), start + held)
 })

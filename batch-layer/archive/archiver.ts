@@ -6,8 +6,9 @@ import type { Catalogue } from '#platform/catalogue/port.ts'
 import type { EventLog, LogReader } from '#platform/event-log/port.ts'
 import type { ObjectStore } from '#platform/object-store/port.ts'
 import { ClickledgerError } from '#schemas/errors.ts'
-import { topics } from '#schemas/topics.ts'
 import { archivedEnds, indexManifests, syncIndex } from './archive-index.ts'
+import { type Feed, rawFeed } from './feeds.ts'
+import { heldFrom, passOver } from './late-begin.ts'
 import { type Manifest, putManifest } from './manifest.ts'
 import type { ArchiveMetrics } from './metrics.ts'
 import { openSpool, type Spool } from './spool.ts'
@@ -16,6 +17,8 @@ import { writeParquet } from './write-parquet.ts'
 const readRecords = 5_000
 
 export interface ArchiverOptions {
+  /** Absent: raw clicks. */
+  readonly feed?: Feed
   readonly log: EventLog
   readonly objects: ObjectStore
   readonly catalogue: Catalogue
@@ -43,24 +46,26 @@ export interface Archiver {
 
 /** Opens the archiver of a partition at the end of its manifest chain. */
 export async function openArchiver(options: ArchiverOptions): Promise<Archiver> {
-  const { log, objects, catalogue, scratch, partition, partitions, now } = options
+  const { log, objects, catalogue, scratch, partition, partitions, now, feed = rawFeed } = options
+  const { name, topic } = feed
   await mkdir(scratch, { recursive: true })
-  let archivedEnd = (await archivedEnds(catalogue, partitions))[partition] ?? 0
-  let reader: LogReader = await log.reader(topics.raw.name, partition, archivedEnd)
+  let archivedEnd = (await archivedEnds(catalogue, partitions, name))[partition] ?? 0
+  if (feed.mayBeginLate) archivedEnd = await passOver(options, feed, archivedEnd)
+  let reader: LogReader = await log.reader(topic, partition, archivedEnd)
   let spool: Spool | undefined
   let spooledAt = 0
 
   const reopen = async (end: number) => {
     archivedEnd = end
     await reader.close()
-    reader = await log.reader(topics.raw.name, partition, end)
+    reader = await log.reader(topic, partition, end)
   }
 
   const flush = async (full: Spool): Promise<void> => {
     const { memoryBytes, metrics } = options
     const flushed = metrics?.flushSeconds.startTimer()
     await full.finish()
-    const files = await writeParquet(full, { objects, scratch, partition, memoryBytes })
+    const files = await writeParquet(full, { objects, feed, scratch, partition, memoryBytes })
     const manifest: Manifest = {
       partition,
       first: full.first,
@@ -69,24 +74,24 @@ export async function openArchiver(options: ArchiverOptions): Promise<Archiver> 
       undecodable: full.undecodable,
       archivedAt: now(),
     }
-    if (await putManifest(objects, manifest)) {
-      await indexManifests(catalogue, [manifest])
+    if (await putManifest(objects, manifest, name)) {
+      await indexManifests(catalogue, [manifest], name)
       archivedEnd = manifest.end
       metrics?.published(manifest)
       flushed?.()
     } else {
       // Another archiver was first: go on from where its chain ends.
-      await reopen((await syncIndex(catalogue, objects, partitions))[partition] ?? 0)
+      await reopen((await syncIndex(catalogue, objects, partitions, name))[partition] ?? 0)
     }
   }
 
   /** Offsets without records are markers of the log, unless it no longer holds what was there. */
   const checkHeld = async (from: number): Promise<void> => {
-    const held = await log.offsetAt(topics.raw.name, partition, 0)
+    const held = await heldFrom(log, topic, partition)
     if (held <= from) return
     throw new ClickledgerError(
       'archive-gap',
-      `${topics.raw.name} partition ${partition} no longer holds offsets ${from} to ${held - 1}: they are past retention, and not archived`,
+      `${topic} partition ${partition} no longer holds offsets ${from} to ${held - 1}: they are past retention, and not archived`,
     )
   }
 
@@ -113,7 +118,7 @@ export async function openArchiver(options: ArchiverOptions): Promise<Archiver> 
         if (to - from > records.length) await checkHeld(from)
         if (to > from) {
           if (!spool) {
-            spool = openSpool(join(scratch, `spool-${partition}.jsonl`), from)
+            spool = openSpool(join(scratch, `spool-${partition}.jsonl`), from, feed)
             spooledAt = now()
           }
           await spool.add(records, to)

@@ -1,18 +1,14 @@
-// The archive: clicks.raw in, Parquet and manifests out. Wiring only.
+// The archive: clicks.raw and clicks.judged in, Parquet and manifests out. Wiring only.
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { reportHeartbeat } from '#platform/heartbeats.ts'
 import { type LayerContext, loopLayer, type Readiness, type RunningLayer } from '#platform/layer.ts'
 import { createRegistry } from '#platform/metrics.ts'
 import { dataPaths, openCatalogue, openEventLog, openObjectStore } from '#platform/stack.ts'
-import { backoffMs, pause } from '#platform/wait.ts'
-import { topics } from '#schemas/topics.ts'
-import { syncIndex } from './archive-index.ts'
-import { type Archiver, openArchiver } from './archiver.ts'
+import { type Feed, judgedFeed, rawFeed } from './feeds.ts'
 import { createArchiveMetrics } from './metrics.ts'
-import { requestedEnds } from './requests.ts'
+import { createFeed, type FeedOptions, type RunningFeed } from './run-feed.ts'
 
-const idleMs = 100
 const heartbeatMs = 1_000
 /** Without a successful round for longer: not ready. A flush of many clicks takes a while. */
 const silentMs = 120_000
@@ -24,76 +20,69 @@ export async function runArchive({ settings, clock, logger }: LayerContext): Pro
   const objects = await openObjectStore(settings)
   const scratch = join(dataPaths(settings).scratch, 'archive')
   await rm(scratch, { recursive: true, force: true })
-  const partitions = (await log.endOffsets(topics.raw.name)).length
-  await syncIndex(catalogue, objects, partitions)
-  const archivers: Archiver[] = []
-  let logEnds: readonly number[] = []
+  const feeds = new Map<Feed, RunningFeed>()
+  const ends = new Map<Feed, readonly number[]>()
   let succeededAt: number | undefined
-  const archivedEnds = () => archivers.map((archiver) => archiver.archivedEnd)
+  const stateOf = (feed: Feed) => ({
+    archivedEnds: feeds.get(feed)?.archivedEnds ?? [],
+    logEnds: ends.get(feed) ?? [],
+  })
   const registry = createRegistry('archive')
-  const metrics = createArchiveMetrics(registry, () => ({
-    archivedEnds: archivedEnds(),
-    logEnds,
-    succeededAt,
-  }))
-  for (let partition = 0; partition < partitions; partition++) {
-    archivers.push(
-      await openArchiver({
-        ...{ log, objects, catalogue, scratch, partition, partitions, metrics, now: clock.now },
-        intervalMs: settings.CLICKLEDGER_ARCHIVE_INTERVAL,
-        rowsMax: settings.CLICKLEDGER_ARCHIVE_ROWS_MAX,
-        memoryBytes: settings.CLICKLEDGER_REBUILD_MEMORY,
-      }),
-    )
+  const metrics = createArchiveMetrics(registry, {
+    raw: () => ({ ...stateOf(rawFeed), succeededAt }),
+    judged: () => stateOf(judgedFeed),
+  })
+  const create = (feed: Feed, more: Pick<FeedOptions, 'onRound' | 'metrics'>) => {
+    const running = createFeed({
+      ...{ feed, log, objects, catalogue, scratch: join(scratch, feed.name), now: clock.now },
+      intervalMs: settings.CLICKLEDGER_ARCHIVE_INTERVAL,
+      rowsMax: settings.CLICKLEDGER_ARCHIVE_ROWS_MAX,
+      memoryBytes: settings.CLICKLEDGER_REBUILD_MEMORY,
+      onFailure(error, failures) {
+        metrics.failures.inc()
+        const state = { err: error, topic: feed.topic, failures }
+        logger.error(state, 'archiving failed; trying again')
+      },
+      ...more,
+    })
+    feeds.set(feed, running)
+    return running
   }
-  const stopping = new AbortController()
 
-  const heartbeat = async () => {
-    logEnds = await log.endOffsets(topics.raw.name)
-    const { CLICKLEDGER_NODE_ID: node } = settings
-    const body = { archivedEnds: archivedEnds(), logEnds }
-    await reportHeartbeat(catalogue, 'archive', node, clock.now(), body)
+  /** At most once in a while: reads the ends of the feed's topic. @returns whether it was time */
+  const reader = (feed: Feed) => {
+    let readAt = Number.NEGATIVE_INFINITY
+    return async (): Promise<boolean> => {
+      if (Date.now() - readAt < heartbeatMs) return false
+      readAt = Date.now()
+      ends.set(feed, await log.endOffsets(feed.topic))
+      return true
+    }
   }
+  const readRaw = reader(rawFeed)
+  const raw = create(rawFeed, {
+    metrics,
+    async onRound() {
+      if (await readRaw()) {
+        const { CLICKLEDGER_NODE_ID: node } = settings
+        await reportHeartbeat(catalogue, 'archive', node, clock.now(), stateOf(rawFeed))
+      }
+      succeededAt = Date.now()
+    },
+  })
+  const readJudged = reader(judgedFeed)
+  const judged = create(judgedFeed, { onRound: async () => void (await readJudged()) })
+
+  // The judged archive opens in its own loop: nothing that is wrong with it stops the raw one.
+  await raw.open()
 
   const readiness = (): Readiness => ({
     ready: succeededAt !== undefined && Date.now() - succeededAt < silentMs,
     last_success: succeededAt === undefined ? null : new Date(succeededAt).toISOString(),
   })
-
-  const round = async (): Promise<boolean> => {
-    const wanted = await requestedEnds(catalogue, partitions)
-    let busy = false
-    for (const [partition, archiver] of archivers.entries()) {
-      if (await archiver.step(wanted[partition] ?? 0)) busy = true
-    }
-    return busy
-  }
-
-  const run = async () => {
-    let failures = 0
-    let reportedAt = Number.NEGATIVE_INFINITY
-    while (!stopping.signal.aborted) {
-      try {
-        const busy = await round()
-        if (Date.now() - reportedAt >= heartbeatMs) {
-          reportedAt = Date.now()
-          await heartbeat()
-        }
-        succeededAt = Date.now()
-        failures = 0
-        if (!busy) await pause(idleMs, stopping.signal)
-      } catch (error) {
-        // The object store or the catalogue is away: the log keeps everything, the boundary waits.
-        metrics.failures.inc()
-        logger.error({ err: error, failures: ++failures }, 'archiving failed; trying again')
-        await pause(backoffMs(failures, 30_000), stopping.signal)
-      }
-    }
-  }
-
-  const ended = run().finally(async () => {
-    for (const archiver of archivers) await archiver.close()
-    await Promise.all([log.close(), objects.close(), catalogue.close()])
-  })
+  const stopping = new AbortController()
+  const ended = Promise.all([raw.run(stopping.signal), judged.run(stopping.signal)])
+    .finally(() => Promise.all([log.close(), objects.close(), catalogue.close()]))
+    .then(() => {})
   return loopLayer({ run: ended, stopping, registry, readiness })
 }

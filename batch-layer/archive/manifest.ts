@@ -3,7 +3,7 @@
 
 import type { ObjectStore } from '#platform/object-store/port.ts'
 import { ClickledgerError } from '#schemas/errors.ts'
-import { manifestPath, manifestPrefix } from '#schemas/paths.ts'
+import { type ArchiveName, manifestPath, manifestPrefix } from '#schemas/paths.ts'
 
 export interface ArchivedFile {
   readonly path: string
@@ -24,9 +24,13 @@ export interface Manifest {
 }
 
 /** @returns false where another archiver has published what starts there */
-export function putManifest(objects: ObjectStore, manifest: Manifest): Promise<boolean> {
+export function putManifest(
+  objects: ObjectStore,
+  manifest: Manifest,
+  archive: ArchiveName = 'raw',
+): Promise<boolean> {
   const bytes = Buffer.from(JSON.stringify(manifest))
-  return objects.putIfAbsent(manifestPath(manifest.partition, manifest.first), bytes)
+  return objects.putIfAbsent(manifestPath(manifest.partition, manifest.first, archive), bytes)
 }
 
 /**
@@ -37,18 +41,19 @@ export async function readChain(
   objects: ObjectStore,
   partition: number,
   from: number,
+  archive: ArchiveName = 'raw',
 ): Promise<Manifest[]> {
   const chain: Manifest[] = []
   let next = from
-  const before = from === 0 ? '' : manifestPath(partition, from - 1)
-  for await (const { key } of objects.list(manifestPrefix(partition), before)) {
+  const before = from === 0 ? '' : manifestPath(partition, from - 1, archive)
+  for await (const { key } of objects.list(manifestPrefix(partition, archive), before)) {
     const bytes = await objects.get(key)
     if (!bytes) continue
     const manifest = parseManifest(key, bytes)
     if (manifest.first !== next) {
       throw new ClickledgerError(
         'archive-gap',
-        `partition ${partition}: no manifest for offsets ${next} to ${manifest.first - 1}, the next one is ${key}`,
+        `${archive} archive, partition ${partition}: no manifest for offsets ${next} to ${manifest.first - 1}, the next one is ${key}`,
       )
     }
     chain.push(manifest)

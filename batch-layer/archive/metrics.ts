@@ -9,23 +9,31 @@ export interface ArchiveState extends ArchiveHeartbeat {
   readonly succeededAt: number | undefined
 }
 
-/** @param read - the state of this node now */
-export function createArchiveMetrics(registry: Registry, read: () => ArchiveState) {
+/** What is read of this node when somebody asks. */
+export interface ArchiveStates {
+  raw(): ArchiveState
+  judged(): ArchiveHeartbeat
+}
+
+export function createArchiveMetrics(registry: Registry, states: ArchiveStates) {
   const registers = [registry]
-  addGauge(
-    registry,
-    {
-      name: 'clickledger_archive_lag_records',
-      help: 'Records of clicks.raw that no manifest covers yet, by partition.',
-      labelNames: ['partition'],
-    },
-    () => {
+  const lagGauge = (name: string, help: string, read: () => ArchiveHeartbeat) =>
+    addGauge(registry, { name, help, labelNames: ['partition'] }, () => {
       const { logEnds, archivedEnds } = read()
       return logEnds.map(
         (end, partition) =>
           [{ partition }, Math.max(0, end - (archivedEnds[partition] ?? 0))] as const,
       )
-    },
+    })
+  lagGauge(
+    'clickledger_archive_lag_records',
+    'Records of clicks.raw that no manifest covers yet, by partition.',
+    () => states.raw(),
+  )
+  lagGauge(
+    'clickledger_archive_judged_lag_records',
+    'Records of clicks.judged that no manifest covers yet, by partition. Only reconciliation waits for them.',
+    () => states.judged(),
   )
   addGauge(
     registry,
@@ -34,7 +42,7 @@ export function createArchiveMetrics(registry: Registry, read: () => ArchiveStat
       help: 'When a round over all partitions last succeeded, whether or not a flush was due.',
     },
     () => {
-      const { succeededAt } = read()
+      const { succeededAt } = states.raw()
       return succeededAt === undefined ? undefined : succeededAt / 1000
     },
   )

@@ -5,8 +5,8 @@ import { once } from 'node:events'
 import { createWriteStream, rmSync } from 'node:fs'
 import { finished } from 'node:stream/promises'
 import type { LogRecord } from '#platform/event-log/port.ts'
-import { decodeRawClick } from '#schemas/avro.ts'
 import { hourOf } from '#schemas/paths.ts'
+import type { Feed } from './feeds.ts'
 
 export interface Spool {
   /** Offsets [first, end) are in it; offsets between records are markers of the log's own. */
@@ -24,7 +24,7 @@ export interface Spool {
 }
 
 /** Starts a spool at offset `first`. */
-export function openSpool(path: string, first: number): Spool {
+export function openSpool(path: string, first: number, feed: Pick<Feed, 'rowOf'>): Spool {
   const stream = createWriteStream(path)
   // A full disk fails the stream between two calls: without a listener it would end the thread.
   let failure: Error | undefined
@@ -51,16 +51,15 @@ export function openSpool(path: string, first: number): Spool {
     async add(records, to) {
       if (failure) throw failure
       let text = ''
-      for (const { partition, offset, value } of records) {
-        const decoded = decodeRawClick(value)
-        if (decoded.kind === 'reject') {
+      for (const record of records) {
+        const row = feed.rowOf(record)
+        if (!row) {
           undecodable++
           continue
         }
         clicks++
-        hours.add(hourOf(decoded.click.event_time))
-        const line = { ...decoded.click, raw_partition: partition, raw_offset: offset }
-        text += `${JSON.stringify(line)}\n`
+        hours.add(hourOf(row.event_time))
+        text += `${JSON.stringify(row)}\n`
       }
       end = to
       if (text !== '' && !stream.write(text)) await once(stream, 'drain')

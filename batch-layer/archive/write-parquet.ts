@@ -4,13 +4,14 @@ import { join } from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
 import type { ObjectStore } from '#platform/object-store/port.ts'
 import { jsonColumns } from '#schemas/columns.ts'
-import { archivedFields } from '#schemas/fields.ts'
-import { hourMs, rawFilePath } from '#schemas/paths.ts'
+import { archivedFilePath, hourMs } from '#schemas/paths.ts'
+import type { Feed } from './feeds.ts'
 import type { ArchivedFile } from './manifest.ts'
 import type { Spool } from './spool.ts'
 
 export interface WriteOptions {
   readonly objects: ObjectStore
+  readonly feed: Pick<Feed, 'name' | 'fields'>
   readonly scratch: string
   readonly partition: number
   readonly memoryBytes: number
@@ -18,7 +19,7 @@ export interface WriteOptions {
 
 /** Writes the clicks of a finished spool and puts them in the object store. */
 export async function writeParquet(spool: Spool, options: WriteOptions): Promise<ArchivedFile[]> {
-  const { objects, scratch, partition, memoryBytes } = options
+  const { objects, feed, scratch, partition, memoryBytes } = options
   if (spool.clicks === 0) return []
   const dir = join(scratch, `write-${partition}`)
   await mkdir(dir, { recursive: true })
@@ -31,7 +32,7 @@ export async function writeParquet(spool: Spool, options: WriteOptions): Promise
   try {
     await connection.run(
       `CREATE TEMP TABLE spool AS SELECT * FROM read_json('${spool.path}', format = 'newline_delimited',
-        columns = ${jsonColumns(archivedFields)})`,
+        columns = ${jsonColumns(feed.fields)})`,
     )
     const files: ArchivedFile[] = []
     for (const hour of [...spool.hours].sort((a, b) => a - b)) {
@@ -40,7 +41,11 @@ export async function writeParquet(spool: Spool, options: WriteOptions): Promise
         `COPY (SELECT * FROM spool WHERE event_time >= ${hour} AND event_time < ${hour + hourMs}
           ORDER BY event_time, raw_offset) TO '${local}' (FORMAT parquet, COMPRESSION zstd)`,
       )
-      const path = rawFilePath(hour, partition, spool.first, spool.end)
+      const path = archivedFilePath(feed.name, hour, {
+        partition,
+        first: spool.first,
+        end: spool.end,
+      })
       await objects.put(path, { path: local })
       const clicks = Number(done.getRows()[0]?.[0] ?? 0)
       files.push({ path, hour, clicks, bytes: (await stat(local)).size })

@@ -5,11 +5,13 @@ import { identityRule, isRepeat, type RepeatRule, type RuleSet } from '#core/rul
 import { hourMs } from '#schemas/paths.ts'
 
 const keyColumns = (rule: RepeatRule) => ['advertiser_id', ...rule.key]
-const sameKey = (rule: RepeatRule, a: string, b: string) =>
+/** Two relations' rows share the key of a rule. */
+export const sameKey = (rule: RepeatRule, a: string, b: string) =>
   keyColumns(rule)
     .map((name) => `${a}.${name} = ${b}.${name}`)
     .join(' AND ')
-const present = (rule: RepeatRule, at: string) =>
+/** No part of a rule's key is unknown. */
+export const present = (rule: RepeatRule, at: string) =>
   rule.key.map((field) => `${at}.${field} <> ''`).join(' AND ')
 
 /** Hours with a click that follows a changed one of the same key inside the rule's window. */

@@ -12,6 +12,7 @@ import { createRuleSets } from '#platform/rule-sets.ts'
 import { dataPaths, openCatalogue, openEventLog, openObjectStore } from '#platform/stack.ts'
 import { pause } from '#platform/wait.ts'
 import { ClickledgerError } from '#schemas/errors.ts'
+import { runReconciliation } from '../reconcile/run.ts'
 import type { AffectedInput } from './affected-worker.ts'
 import type { Change, CompareInput } from './compare-worker.ts'
 import { createRebuildMetrics } from './metrics.ts'
@@ -131,7 +132,15 @@ export async function runRebuild(
     }
   }
   await isActive() // before anybody asks for numbers
-  const ended = Promise.all([looking(), working()]).then(async () => {
+  const reconciling = runReconciliation({
+    ...{ ...parts, settings, isActive: () => lease.isHeld && isInOrder },
+    compare: (input) =>
+      pool.run(
+        { ...input, settings },
+        worker('../reconcile/differences-worker.ts', 'findDifferences'),
+      ),
+  })
+  const ended = Promise.all([looking(), working(), reconciling]).then(async () => {
     await scheduler.idle()
     await pool.destroy()
     await lease.release().catch(() => {}) // it runs out by itself

@@ -1,6 +1,7 @@
 // What rebuilds and the boundary tell Prometheus.
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
 import { addGauge } from '#platform/metrics.ts'
+import { differenceClassNames } from '#schemas/reconciliation.ts'
 import { type RunKind, runKinds } from '#schemas/runs.ts'
 import type { Outcome } from './rebuild.ts'
 
@@ -38,6 +39,13 @@ export function createRebuildMetrics(registry: Registry) {
   for (const kind of runKinds) {
     for (const result of ['done', 'failed']) runs.inc({ kind, result }, 0)
   }
+  const differences = new Gauge({
+    name: 'clickledger_reconciliation_differences',
+    help: 'Clicks on which batch and speed differ, by class, in the hours compared within the last day.',
+    labelNames: ['class'],
+    registers,
+  })
+  for (const name of differenceClassNames) differences.set({ class: name }, 0)
   const seconds = new Histogram({
     name: 'clickledger_rebuild_run_seconds',
     help: 'Time of a run, from its plan to its verification, by kind.',
@@ -52,6 +60,11 @@ export function createRebuildMetrics(registry: Registry) {
     'Published hours whose sums a run changed, sealed for the first time or again.',
   )
   return {
+    differences,
+    reconciliationFailures: counter(
+      'clickledger_reconciliation_failures_total',
+      'Comparisons of batch and speed that failed; each is tried again.',
+    ),
     dirtyHours: gauge(
       'clickledger_rebuild_dirty_hours',
       'Hours below the boundary that the archive has outgrown, when last looked.',

@@ -2,7 +2,8 @@
 
 import { lookBackMs, type RuleSet } from '#core/rules/rule-set.ts'
 import type { Queryable } from '#platform/catalogue/port.ts'
-import { hourMs } from '#schemas/paths.ts'
+import { type ArchiveName, hourMs } from '#schemas/paths.ts'
+import { tablesOf } from '../archive/feeds.ts'
 
 export interface HourFiles {
   readonly hour: number
@@ -77,9 +78,10 @@ export async function filesByHour(
   start: number,
   end: number,
   { after, upTo }: Versions,
+  archive: ArchiveName = 'raw',
 ): Promise<Map<number, HourFiles>> {
   const rows = await catalogue.query<FileRow>(
-    `SELECT path, hour, clicks, bytes FROM archive_files
+    `SELECT path, hour, clicks, bytes FROM ${tablesOf[archive]}_files
      WHERE hour >= $1 AND hour < $2 AND version > $3 AND version <= $4 ORDER BY hour, path`,
     [start, end, after, upTo],
   )
@@ -156,7 +158,12 @@ export const reachOf = (ruleSet: RuleSet): number =>
   Math.ceil(lookBackMs(ruleSet) / hourMs) * hourMs
 
 /** Version of the archive: raised by each manifest. */
-export async function readArchiveVersion(catalogue: Queryable): Promise<number> {
-  const [row] = await catalogue.query<{ version: number }>('SELECT version FROM archive_version')
+export async function readArchiveVersion(
+  catalogue: Queryable,
+  archive: ArchiveName = 'raw',
+): Promise<number> {
+  const [row] = await catalogue.query<{ version: number }>(
+    `SELECT version FROM ${tablesOf[archive]}_version`,
+  )
   return Number(row?.version ?? 0)
 }

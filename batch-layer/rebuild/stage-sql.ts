@@ -12,7 +12,7 @@ import {
   verdictColumns,
 } from '#core/rules/set-based.ts'
 import { columnNames, emptyValue } from '#schemas/columns.ts'
-import { archivedFields } from '#schemas/fields.ts'
+import { archivedFields, type Field } from '#schemas/fields.ts'
 import { hourMs } from '#schemas/paths.ts'
 
 export interface LocalHour {
@@ -26,37 +26,48 @@ export interface LocalHour {
 }
 
 const quote = (path: string) => `'${path.replaceAll("'", "''")}'`
-const columns = columnNames(archivedFields)
+
+/** A relation with these columns, and nothing in it. */
+const noRowsSql = (fields: readonly Field[]) =>
+  `SELECT ${fields.map((f) => `${emptyValue(f)} AS ${f.name}`).join(', ')} WHERE false`
 
 /** Fields that a file does not have read as unknown. */
-function olderRowsSql(list: string): string {
-  const known = archivedFields.map((f) => `coalesce(${f.name}, ${emptyValue(f)}) AS ${f.name}`)
-  const none = archivedFields.map((f) => `${emptyValue(f)} AS ${f.name}`)
-  return `(SELECT ${known.join(', ')} FROM (SELECT ${none.join(', ')} WHERE false UNION ALL BY NAME
+function olderRowsSql(list: string, fields: readonly Field[]): string {
+  const known = fields.map((f) => `coalesce(${f.name}, ${emptyValue(f)}) AS ${f.name}`)
+  return `(SELECT ${known.join(', ')} FROM (${noRowsSql(fields)} UNION ALL BY NAME
     SELECT * FROM read_parquet([${list}], hive_partitioning = false, union_by_name = true)))`
 }
 
-function hourSql({ hour, paths, isOlder, advertiserId }: LocalHour): string {
+function hourSql(
+  { hour, paths, isOlder, advertiserId }: LocalHour,
+  fields: readonly Field[] = archivedFields,
+): string {
   const list = paths.map(quote).join(', ')
-  const rows = isOlder ? olderRowsSql(list) : `read_parquet([${list}], hive_partitioning = false)`
+  const rows = isOlder
+    ? olderRowsSql(list, fields)
+    : `read_parquet([${list}], hive_partitioning = false)`
   const only = advertiserId === undefined ? '' : `AND advertiser_id = ${quote(advertiserId)}`
-  return `SELECT ${columns} FROM ${rows}
+  return `SELECT ${columnNames(fields)} FROM ${rows}
     WHERE event_time >= ${hour} AND event_time < ${hour + hourMs} ${only}`
 }
 
-/** SQL that yields the paths of files without some of the archive's fields. */
-export function olderFilesSql(paths: readonly string[]): string {
-  const names = archivedFields.map((f) => `'${f.name}'`).join(', ')
+/** SQL that yields the paths of files without some of these fields. */
+export function olderFilesSql(paths: readonly string[], fields: readonly Field[]): string {
+  const names = fields.map((f) => `'${f.name}'`).join(', ')
   return `SELECT file_name FROM parquet_schema([${paths.map(quote).join(', ')}])
-    GROUP BY file_name HAVING count(*) FILTER (WHERE name IN (${names})) < ${archivedFields.length}`
+    GROUP BY file_name HAVING count(*) FILTER (WHERE name IN (${names})) < ${fields.length}`
 }
 
 /**
  * Query of the relation `clicks`. One leg for each hour, each with its own time range, so that a rule with
  * a narrow window never opens the files of a wide one.
  */
-export function clicksSql(hours: readonly LocalHour[]): string {
-  return hours.map(hourSql).join('\nUNION ALL\n')
+export function clicksSql(
+  hours: readonly LocalHour[],
+  fields: readonly Field[] = archivedFields,
+): string {
+  if (hours.length === 0) return noRowsSql(fields)
+  return hours.map((hour) => hourSql(hour, fields)).join('\nUNION ALL\n')
 }
 
 /** Share number `index` of `count` of all keys. */

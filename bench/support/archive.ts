@@ -8,7 +8,7 @@ import { ensureDefaults } from '#platform/catalogue/defaults.ts'
 import { readSettings, type Settings } from '#platform/config.ts'
 import { openCatalogue, openObjectStore } from '#platform/stack.ts'
 import { archivedFields } from '#schemas/fields.ts'
-import { hourMs, rawFilePath } from '#schemas/paths.ts'
+import { archivedFilePath, hourMs } from '#schemas/paths.ts'
 import { indexManifests } from '../../batch-layer/archive/archive-index.ts'
 import type { ArchivedFile } from '../../batch-layer/archive/manifest.ts'
 
@@ -105,7 +105,7 @@ export async function makeArchive(
         ${madeClicksSql(archivedFields, slice)} ORDER BY event_time, raw_offset
       ) TO '${local}' (FORMAT parquet, COMPRESSION zstd)`)
       const range = { partition: 0, first: paths.length, end: paths.length + 1 }
-      const path = rawFilePath(hour, 0, range.first, range.end)
+      const path = archivedFilePath('raw', hour, range)
       const counted = await connection.runAndReadAll(`SELECT count(*) FROM '${local}'`)
       const clicks = Number(counted.getRows()[0]?.[0])
       await objects.put(path, { path: local })

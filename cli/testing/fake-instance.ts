@@ -27,6 +27,34 @@ interface Answer {
 
 const ok = (value: unknown): Answer => ({ status: 200, value })
 
+const difference = (name: string, clicks: number) => ({
+  ...{ advertiser_id: 'acme', class: name, clicks },
+  examples: [
+    {
+      ...{ event_id: `of-${name}`, event_time: '2026-11-21T10:05:00.000Z' },
+      ...{ raw_partition: 3, raw_offset: 17, batch: 'valid', speed: '' },
+    },
+  ],
+})
+
+/** One hour that differs, and one that waits. */
+const reconciled = {
+  meta: {
+    ...{ hours_waiting: 1, hours_unseen: 2, is_cut: false },
+    totals: { late: 1200, 'missing-in-speed': 1 },
+  },
+  data: [
+    {
+      ...{ hour: '2026-11-21T10:00:00.000Z', state: 'compared', detail: '', clicks: 5_000 },
+      differences: [difference('late', 1200), difference('missing-in-speed', 1)],
+    },
+    {
+      ...{ hour: '2026-11-21T11:00:00.000Z', state: 'waiting', clicks: 0, differences: [] },
+      detail: 'the archive is behind',
+    },
+  ],
+}
+
 export class FakeInstance {
   readonly key = 'clk_fake'
   readonly hits: Hit[] = []
@@ -89,6 +117,7 @@ export class FakeInstance {
       const status = this.runPolls < 3 ? 'running' : 'done'
       return ok({ run_id: 'run-1', status, hours: 2, hours_done: Math.min(2, this.runPolls - 1) })
     }
+    if (url.pathname === '/v1/reconciliation') return ok(reconciled)
     if (url.pathname === '/v1/status') return ok({ layers: { ingest: [{ url: this.url }] } })
     if (url.pathname === '/v1/keys')
       return { status: 201, value: { key: 'clk_new', ...JSON.parse(body) } }

@@ -56,7 +56,8 @@ export const duckDbMacroSql = `CREATE OR REPLACE TEMP MACRO xxhash64 ${Array.fro
   },
 ).join(', ')}`
 
-function isMarked(ruleSet: RuleSet): string {
+/** SQL that is true for rows that a `mark` rule catches; over a column `marks`. */
+export function isMarked(ruleSet: RuleSet): string {
   const terms = ruleSet.rules.filter(isMarkRule).map((rule) => carries(rule.mark))
   return terms.length === 0 ? '1 = 0' : `marks <> '' AND (${terms.join(' OR ')})`
 }

@@ -77,7 +77,7 @@ export function testRealClicksImported(test: TestFn, stack: TestStack): void {
 
       await instance.close()
       const judged = await readJudged(instance.settings)
-      checkSpeedVerdicts(t, clicks, judged, instance.settings.CLICKLEDGER_SPEED_WINDOW)
+      await checkSpeedVerdicts(t, clicks, judged, instance.settings.CLICKLEDGER_SPEED_WINDOW)
     },
   )
 }

@@ -96,6 +96,6 @@ export function testRealClicksReplayed(test: TestFn, stack: TestStack): void {
     const final = await reportByHour(servingUrl, key, range, 'final')
     checkCounts(t, final, countByHour(sent, naive), stack.uniquesError)
 
-    checkSpeedVerdicts(t, sent, judged, instance.settings.CLICKLEDGER_SPEED_WINDOW)
+    await checkSpeedVerdicts(t, sent, judged, instance.settings.CLICKLEDGER_SPEED_WINDOW)
   })
 }

@@ -1,10 +1,23 @@
 // Comparing what the platform says with the naive definition: per ad and hour, and click by click.
 
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
 import type { ExecutionContext } from 'ava'
-import { type JudgeableClick, judgeNaively, keyOf } from '#core/rules/naive.ts'
-import { defaultRuleSet, isRepeat, type RuleSet, type Verdict } from '#core/rules/rule-set.ts'
-import type { JudgedClick } from '#schemas/fields.ts'
+import { type JudgeableClick, judgeNaively } from '#core/rules/naive.ts'
+import { defaultRuleSet, type RuleSet, type Verdict } from '#core/rules/rule-set.ts'
+import { jsonColumns } from '#schemas/columns.ts'
+import {
+  type ArchivedClick,
+  archivedFields,
+  type Field,
+  type JudgedClick,
+  judgedFields,
+} from '#schemas/fields.ts'
 import { hourOf } from '#schemas/paths.ts'
+import { alarmingClasses, type DifferenceClass } from '#schemas/reconciliation.ts'
+import { nameDifferences } from '../../batch-layer/reconcile/differences.ts'
+import { scratchDir } from './contract.ts'
 
 /** `hour ad` -> counts by status, and distinct visitors of valid clicks. */
 export type HourCounts = Record<string, Record<string, number>>
@@ -116,72 +129,86 @@ export async function reportByHour(
   return counts
 }
 
-/** Why the speed layer may judge otherwise than batch does. */
-type Difference = 'other-partition' | 'late' | 'wider-window' | 'unexplained'
+/** A relation of rows that are at hand, as a table. */
+async function tableOf(
+  connection: DuckDBConnection,
+  name: string,
+  fields: readonly Field[],
+  rows: readonly object[],
+  dir: string,
+): Promise<void> {
+  const path = join(dir, `${name}.jsonl`)
+  writeFileSync(path, rows.map((row) => `${JSON.stringify(row)}\n`).join(''))
+  const source = `read_json('${path}', format = 'newline_delimited', columns = ${jsonColumns(fields)})`
+  await connection.run(`CREATE TABLE ${name} AS SELECT * FROM ${source}`)
+}
+
+const verdictFields: readonly Field[] = [
+  ...archivedFields,
+  { name: 'status', type: 'string', doc: '' },
+  { name: 'rule', type: 'string', doc: '' },
+]
 
 /**
- * Names each difference between speed verdicts and the naive ones.
+ * Names each difference between the speed layer's verdicts and the naive ones of batch.
  * @param clicks - with raw_partition and raw_offset as in the log
  * @param historyMs - what the speed layer remembers
  */
-function explainDifferences(
-  clicks: readonly JudgeableClick[],
-  speed: ReadonlyMap<string, Pick<JudgedClick, 'status' | 'rule'>>,
+export async function speedDifferences(
+  t: ExecutionContext,
+  clicks: readonly ArchivedClick[],
+  judged: readonly JudgedClick[],
   historyMs: number,
-): Record<Difference, number> {
-  const found: Record<Difference, number> = {
-    'other-partition': 0,
-    late: 0,
-    'wider-window': 0,
-    unexplained: 0,
-  }
+): Promise<Partial<Record<DifferenceClass, number>>> {
   const naive = judgeNaively(defaultRuleSet, clicks)
-  const rules = defaultRuleSet.rules.filter(isRepeat)
-  const sharing = rules.map((rule) => Map.groupBy(clicks, (click) => keyOf(rule, click) ?? ''))
-  clicks.forEach((click, i) => {
-    const said = speed.get(click.event_id)
-    const right = naive[i]
-    if (said?.status === right?.status && said?.rule === right?.rule) return
-    const reasons = new Set<Difference>()
-    for (const [r, rule] of rules.entries()) {
-      const key = keyOf(rule, click)
-      if (key === undefined) continue
-      for (const other of sharing[r]?.get(key) ?? []) {
-        const apart = Math.abs(other.event_time - click.event_time)
-        if (other === click || apart >= rule.windowMs) continue
-        if (other.raw_partition !== click.raw_partition) reasons.add('other-partition')
-        else if (isOutOfOrder(click, other)) reasons.add('late')
-        else if (apart >= historyMs) reasons.add('wider-window')
-      }
-    }
-    const [reason = 'unexplained'] = reasons
-    found[reason]++
-  })
-  return found
-}
-
-/** The log has two clicks the other way round than time has (or than ids have, at the same instant). */
-function isOutOfOrder(a: JudgeableClick, b: JudgeableClick): boolean {
-  const byTime = a.event_time - b.event_time || (a.event_id < b.event_id ? -1 : 1)
-  return byTime < 0 !== a.raw_offset < b.raw_offset
+  const batch = clicks.map((click, i) => ({
+    ...click,
+    ...(naive[i] ?? { status: 'copy', rule: 'copy' }),
+  }))
+  const dir = scratchDir(t)
+  const db = await DuckDBInstance.create(':memory:')
+  const connection = await db.connect()
+  try {
+    await tableOf(connection, 'batch', verdictFields, batch, dir)
+    await tableOf(connection, 'judged', judgedFields, judged, dir)
+    await connection.run('CREATE VIEW clicks AS SELECT * FROM batch')
+    await connection.run('CREATE VIEW later AS SELECT * FROM batch WHERE false')
+    await connection.run('CREATE VIEW judged_around AS SELECT * FROM judged')
+    await nameDifferences(connection, {
+      ...{ ruleSet: defaultRuleSet, historyMs, heldSince: 0, ends: [] },
+      lookAround: async () => {},
+    })
+    const found = await connection.runAndReadAll(
+      'SELECT class, CAST(count(*) AS DOUBLE) FROM differences GROUP BY class ORDER BY class',
+    )
+    return Object.fromEntries(found.getRows())
+  } finally {
+    connection.closeSync()
+    db.closeSync()
+  }
 }
 
 /** Every click was judged once, and where speed and batch differ there is a name for it. */
-export function checkSpeedVerdicts(
+export async function checkSpeedVerdicts(
   t: ExecutionContext,
-  clicks: readonly JudgeableClick[],
+  clicks: readonly ArchivedClick[],
   judged: readonly JudgedClick[],
   historyMs: number,
-): void {
+): Promise<void> {
   const speed = new Map(judged.map((click) => [click.event_id, click]))
   t.is(speed.size, judged.length, 'each click is judged once')
   t.is(judged.length, clicks.length)
-  const located = clicks.map((click) => ({
-    ...click,
-    raw_partition: speed.get(click.event_id)?.raw_partition ?? -1,
-    raw_offset: speed.get(click.event_id)?.raw_offset ?? -1,
-  }))
-  const differences = explainDifferences(located, speed, historyMs)
+  const located = clicks.map((click) => {
+    const said = speed.get(click.event_id)
+    return {
+      ...click,
+      advertiser_id: said?.advertiser_id ?? click.advertiser_id,
+      received_time: said?.received_time ?? 0,
+      raw_partition: said?.raw_partition ?? -1,
+      raw_offset: said?.raw_offset ?? -1,
+    }
+  })
+  const differences = await speedDifferences(t, located, judged, historyMs)
   t.log(`${clicks.length} clicks; speed differs from batch: ${JSON.stringify(differences)}`)
-  t.is(differences.unexplained, 0)
+  for (const name of alarmingClasses) t.is(differences[name] ?? 0, 0, name)
 }
