@@ -2,6 +2,7 @@
 // part of it, so one statement over both views is one snapshot.
 import type { DimensionName } from '#schemas/dimensions.ts'
 import type { MetricName } from '#schemas/metrics.ts'
+import type { Interval } from './boundary.ts'
 
 export const granularities = ['minute', 'hour', 'day', 'week', 'month', 'all'] as const
 export type Granularity = (typeof granularities)[number]
@@ -12,12 +13,20 @@ export interface Filter {
   readonly values: readonly string[]
 }
 
+/** Whole UTC days of which the batch view no longer holds the minutes, or the hours. */
+export interface Dropped {
+  readonly minute: readonly Interval[]
+  readonly hour: readonly Interval[]
+}
+
 export interface ReportQuery {
   /** Event times in ms: [start, end). */
   readonly start: number
   readonly end: number // exclusive
   /** Batch answers below, speed from here on. */
   readonly boundary: number
+  /** Absent: nothing was ever dropped. */
+  readonly dropped?: Dropped
   readonly granularity: Granularity
   /** IANA name; decides where days, weeks and months begin. */
   readonly timeZone: string

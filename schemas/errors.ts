@@ -87,6 +87,12 @@ export const errors = {
     title: 'The query would return too much.',
     fix: 'Narrow the time range, choose a coarser granularity, or ask for fewer dimensions.',
   },
+  'not-kept': {
+    status: 422,
+    retryable: false,
+    title: 'The report needs rows that are no longer kept.',
+    fix: 'Begin later, ask by a coarser granularity, or for whole hours or whole days of UTC. CLICKLEDGER_MINUTE_RETENTION and CLICKLEDGER_HOUR_RETENTION say how long rows by minute and by hour are kept.',
+  },
   'query-timeout': {
     status: 504,
     retryable: true,

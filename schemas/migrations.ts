@@ -130,4 +130,14 @@ export const migrations: readonly Migration[] = [
         PRIMARY KEY (hour, run_id, advertiser_id, class))`,
     ],
   },
+  {
+    id: 4,
+    name: 'retention of the batch view',
+    statements: [
+      // dropped_at: null until the store has been told; a rebuild published later brings rows back.
+      `CREATE TABLE dropped_days (
+        grain TEXT NOT NULL, day BIGINT NOT NULL, recorded_at BIGINT NOT NULL, dropped_at BIGINT,
+        PRIMARY KEY (grain, day))`,
+    ],
+  },
 ]

@@ -3,6 +3,7 @@
 
 export const hourMs = 3_600_000
 export const minuteMs = 60_000
+export const dayMs = 86_400_000
 
 const pad = (n: number, width: number) => String(n).padStart(width, '0')
 
@@ -59,3 +60,6 @@ export const runOfFile = (file: string): string => file.split('/')[1] ?? ''
 
 /** Start of the hour that holds `time` (ms). */
 export const hourOf = (time: number): number => Math.floor(time / hourMs) * hourMs
+
+/** Start of the UTC day that holds `time` (ms). */
+export const dayOf = (time: number): number => Math.floor(time / dayMs) * dayMs

@@ -149,6 +149,18 @@ export const settings = {
     min: 3_600_000,
     doc: 'Age (event time) up to which clicks enter the speed view.',
   },
+  CLICKLEDGER_MINUTE_RETENTION: {
+    type: 'duration',
+    default: 'P7D',
+    min: 3_600_000,
+    doc: 'How long after the boundary has passed them the batch view keeps rows by minute (whole UTC days). Beyond it, reports are answered from hours and days, or refused.',
+  },
+  CLICKLEDGER_HOUR_RETENTION: {
+    type: 'duration',
+    default: 'P90D',
+    min: 3_600_000,
+    doc: 'How long after the boundary has passed them the batch view keeps rows by hour; at least as long as rows by minute. Rows by day are kept for ever.',
+  },
   CLICKLEDGER_ARCHIVE_INTERVAL: {
     type: 'duration',
     default: 'PT5M',

@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import test, { type ExecutionContext } from 'ava'
 import fc from 'fast-check'
+import { bucketStart, formatInstant } from '#core/buckets.ts'
 import { createApiKey } from '#platform/api-keys.ts'
 import { createClock } from '#platform/clock.ts'
 import { readSettings } from '#platform/config.ts'
@@ -16,7 +17,6 @@ import { topics } from '#schemas/topics.ts'
 import { catalogueEnv } from '../tests/support/catalogue.ts'
 import { scratchDir } from '../tests/support/contract.ts'
 import { seed } from '../tests/support/random-clicks.ts'
-import { bucketStart, formatInstant } from './buckets.ts'
 import { runServing } from './main.ts'
 
 const blank = Object.fromEntries(

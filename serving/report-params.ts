@@ -1,12 +1,13 @@
 // Query parameters -> a report request. Every fault names the parameter and what it should be.
 // The tenant's predicate is not here: serving/auth.ts forces it into the filters afterwards.
+
+import { bucketStart, bucketsMax, canonicalZone, parseInstant } from '#core/buckets.ts'
 import { type Filter, type Granularity, granularities } from '#core/report-query.ts'
 import { type DimensionName, dimensionNames, isDimension } from '#schemas/dimensions.ts'
 import { ClickledgerError } from '#schemas/errors.ts'
 import { limits } from '#schemas/limits.ts'
 import { type MetricName, metricNames } from '#schemas/metrics.ts'
 import { hourMs, minuteMs } from '#schemas/paths.ts'
-import { bucketStart, bucketsMax, canonicalZone, parseInstant } from './buckets.ts'
 import { type Cursor, decodeCursor } from './cursor.ts'
 
 export const completenesses = ['latest', 'final'] as const

@@ -1,15 +1,16 @@
 // A report request -> an answer, at the boundary that is published now. The tag is made before the
 // query: what changes in between makes the next tag differ, never the other way round.
 import { provenanceOf } from '#core/boundary.ts'
-import type { ReportQuery, ReportRow } from '#core/report-query.ts'
+import { bucketEnd, bucketStart, formatInstant } from '#core/buckets.ts'
+import type { Dropped, ReportQuery, ReportRow } from '#core/report-query.ts'
 import type { BoundaryRecord } from '#platform/boundaries.ts'
 import { boundaryInForce } from '#platform/boundaries.ts'
 import type { Queryable } from '#platform/catalogue/port.ts'
+import { readDropped } from '#platform/retention.ts'
 import { ClickledgerError } from '#schemas/errors.ts'
 import { limits } from '#schemas/limits.ts'
 import type { MetricName } from '#schemas/metrics.ts'
 import { currentRuleSetVersion, type PublishedRun, publishedRuns } from './boundary.ts'
-import { bucketEnd, bucketStart, formatInstant } from './buckets.ts'
 import { encodeCursor, fingerprintOf } from './cursor.ts'
 import type { Facts, FactsReader } from './freshness.ts'
 import type { QueryGate } from './query-gate.ts'
@@ -60,6 +61,7 @@ interface State {
   readonly runs: readonly PublishedRun[]
   readonly ruleSet: number
   readonly facts: Facts
+  readonly dropped: Dropped
 }
 
 const iso = (time: number) => new Date(time).toISOString()
@@ -72,7 +74,8 @@ async function readState(deps: ReportDeps, request: ReportRequest): Promise<Stat
     request.start < batchEnd
       ? await publishedRuns(deps.catalogue, request.start - (request.start % 3_600_000), batchEnd)
       : []
-  return { published, runs, facts, ruleSet: await currentRuleSetVersion(deps.catalogue) }
+  const dropped = await readDropped(deps.catalogue, request.start, batchEnd)
+  return { published, runs, facts, dropped, ruleSet: await currentRuleSetVersion(deps.catalogue) }
 }
 
 /** The end that is answered: `final` stops at the boundary. Never before the start. */
@@ -208,7 +211,7 @@ async function lookAgain(deps: ReportDeps, state: State, end: number): Promise<S
 function queryOf(
   request: ReportRequest,
   end: number,
-  { published }: State,
+  { published, dropped }: State,
   offset: number,
   paged: boolean,
 ): ReportQuery {
@@ -217,6 +220,7 @@ function queryOf(
     start: request.start,
     end,
     boundary: published.boundary,
+    dropped,
     granularity,
     timeZone,
     dimensions,

@@ -1,7 +1,7 @@
 import test from 'ava'
 import { until } from '#platform/wait.ts'
 import { limits } from '#schemas/limits.ts'
-import { hourMs, minuteMs } from '#schemas/paths.ts'
+import { dayMs, hourMs, minuteMs } from '#schemas/paths.ts'
 import { boundary, type Fixture, openFixture, startNow } from './testing/fixture.ts'
 import type { NaiveClick } from './testing/naive-olap.ts'
 
@@ -356,4 +356,20 @@ test('a failing store is 503 with Retry-After, a slow one 504', async (t) => {
   const slow = await fixture.inject({ url: timeseries }, 'admin')
   t.is(slow.statusCode, 504)
   release.resolve()
+})
+
+test('what is no longer kept by minute is refused, and answered by hour', async (t) => {
+  const fixture = await openFixture(t)
+  fill(fixture)
+  await fixture.catalogue.query(
+    'INSERT INTO dropped_days (grain, day, recorded_at) VALUES ($1, $2, $3)',
+    ['minute', boundary - (boundary % dayMs), 0],
+  )
+  const ask = (granularity: string) =>
+    fixture.inject({ url: timeseries, query: { granularity } }, 'admin')
+  const refused = await ask('minute')
+  t.is(refused.statusCode, 422)
+  t.like(refused.json(), { code: 'not-kept' })
+  t.regex(refused.json().detail, /needs rows by minute/)
+  t.is((await ask('hour')).statusCode, 200)
 })

@@ -21,6 +21,7 @@ test.afterEach.always(() => {
 
 await import('../platform/catalogue/ads.test.ts')
 await import('../platform/catalogue/values.test.ts')
+await import('../platform/retention.test.ts')
 await import('../batch-layer/archive/archiver.test.ts')
 await import('../batch-layer/rebuild/sealing.test.ts')
 await import('../batch-layer/rebuild/catalogue-away.test.ts')

@@ -3,7 +3,8 @@ import { join } from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
 import test from 'ava'
 import { openDirectoryStore } from '#platform/object-store/directory.ts'
-import { createTables, rowsOf } from '#platform/olap/duckdb-views.ts'
+import { rowsOf } from '#platform/olap/duckdb-sql.ts'
+import { createTables } from '#platform/olap/duckdb-views.ts'
 import { archivedFields } from '#schemas/fields.ts'
 import { hourMs } from '#schemas/paths.ts'
 import { localHours } from '../batch-layer/rebuild/local-hours.ts'
@@ -62,12 +63,12 @@ test('views made before a dimension get its column, unknown in what they hold', 
     db.closeSync()
   })
   await createTables(connection)
-  for (const view of ['batch_minutes', 'speed_minutes']) {
+  for (const view of ['batch_minutes', 'batch_hours', 'batch_days', 'speed_minutes']) {
     await connection.run(`ALTER TABLE ${view} DROP COLUMN city`)
     await connection.run(`INSERT INTO ${view} BY NAME SELECT 60000 AS minute, 'a' AS ad_id`)
   }
   await createTables(connection)
-  for (const view of ['batch_minutes', 'speed_minutes']) {
+  for (const view of ['batch_minutes', 'batch_hours', 'batch_days', 'speed_minutes']) {
     t.deepEqual(await rowsOf(connection, `SELECT city, ad_id FROM ${view}`), [
       { city: '', ad_id: 'a' },
     ])

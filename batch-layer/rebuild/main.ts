@@ -88,7 +88,11 @@ export async function runRebuild(
     ...workOn(pool, settings),
   }
   const { CLICKLEDGER_SPEED_RETENTION: speedRetentionMs } = settings
-  const scheduler = createScheduler({ ...parts, sealing, node, speedRetentionMs })
+  const retention = {
+    minuteMs: settings.CLICKLEDGER_MINUTE_RETENTION,
+    hourMs: settings.CLICKLEDGER_HOUR_RETENTION,
+  }
+  const scheduler = createScheduler({ ...parts, sealing, node, speedRetentionMs, retention })
   const queue = createQueue({ ...parts, inTurn: scheduler.inTurn })
 
   /** Whether this process does the work: it has the lease, and has put things in order after taking it. */

@@ -6,6 +6,7 @@ import { boundaryInForce, publishBoundary } from '#platform/boundaries.ts'
 import { persist } from '#platform/catalogue/persist.ts'
 import type { EventLog } from '#platform/event-log/port.ts'
 import type { Logger } from '#platform/log.ts'
+import { pruneBatchView, type Retention } from '#platform/retention.ts'
 import { currentRuleSet } from '#platform/rule-sets.ts'
 import { until } from '#platform/wait.ts'
 import { topics } from '#schemas/topics.ts'
@@ -47,6 +48,7 @@ export interface SchedulerParts extends RebuildParts, NarrowParts {
   readonly node: string
   /** Clicks of the speed view are kept this long at least, by event time. */
   readonly speedRetentionMs: number
+  readonly retention: Retention
   readonly metrics: RebuildMetrics
 }
 
@@ -164,12 +166,13 @@ export function createScheduler(parts: SchedulerParts) {
     return rebuild({ kind: 'rebuild', reason, hours: rules, isApproved: true }, onBegin)
   }
 
-  /** The speed view needs nothing that the boundary has long passed. */
-  const pruneSpeedView = async (): Promise<void> => {
+  /** The speed view needs nothing that the boundary has long passed; the batch view, coarser rows. */
+  const pruneViews = async (): Promise<void> => {
     if (now() - prunedAt < pruneEveryMs) return
     prunedAt = now()
     const { boundary } = await boundaryInForce(catalogue)
     await parts.olap.dropSpeedBefore(Math.min(boundary, now() - parts.speedRetentionMs))
+    await pruneBatchView(parts, boundary)
   }
 
   /** One look at the proof; seals where it holds. */
@@ -198,7 +201,7 @@ export function createScheduler(parts: SchedulerParts) {
         metrics.sees((await boundaryInForce(catalogue)).boundary)
         await sealIfProven()
         await rebuildDirty('late clicks or an import', false)
-        await pruneSpeedView()
+        await pruneViews()
         metrics.sees((await boundaryInForce(catalogue)).boundary)
         metrics.looked(now())
       }),

@@ -1,5 +1,6 @@
 // Removes old hours of the speed view from Druid. Realtime tasks hold what nobody can mark as unused,
 // so they are made to publish first.
+import type { Interval } from '#core/boundary.ts'
 import { hourOf } from '#schemas/paths.ts'
 import { until } from '../wait.ts'
 import type { DruidClient } from './druid-http.ts'
@@ -21,6 +22,18 @@ async function handOff(client: DruidClient, speed: string): Promise<boolean> {
   if (taskGroupIds.length === 0) return false
   await client.ask({ path: `${supervisor}/taskGroups/handoff`, body: { taskGroupIds } })
   return true
+}
+
+/** Removes what is published of a range of whole hours; answers lose it within seconds. */
+export async function markUnused(
+  client: DruidClient,
+  dataSource: string,
+  { start, end }: Interval,
+): Promise<void> {
+  await client.askAgain({
+    path: `/druid/coordinator/v1/datasources/${dataSource}/markUnused`,
+    body: { interval: intervalOf(start, end) },
+  })
 }
 
 /** Removes the hours of the speed view before `time`; answers lose them within seconds. */
@@ -49,8 +62,5 @@ export async function dropSpeedHours(
     ...{ timeoutMs: handOffTimeoutMs, everyMs: 500 },
     what: 'the realtime tasks of the speed view have published',
   })
-  await client.askAgain({
-    path: `/druid/coordinator/v1/datasources/${speed}/markUnused`,
-    body: { interval: intervalOf(firstTime, end) },
-  })
+  await markUnused(client, speed, { start: firstTime, end })
 }

@@ -14,7 +14,7 @@ import { createDruidClient, type DruidClient, storeError } from './druid-http.ts
 import { createLoads } from './druid-loads.ts'
 import { compileDruidQuery, timestampSql, toReportRow } from './druid-query.ts'
 import { createRealtime, type SupervisorStatus } from './druid-realtime.ts'
-import { dropSpeedHours } from './druid-retention.ts'
+import { dropSpeedHours, markUnused } from './druid-retention.ts'
 import { type SegmentWatch, watchSegments } from './druid-segments.ts'
 import { setUpDruid } from './druid-setup.ts'
 import { type DruidNames, druidNames, type View } from './druid-specs.ts'
@@ -145,6 +145,7 @@ function storeOf(parts: StoreParts): OlapStore {
     query: (report) => told(query(report)),
     dropSpeedBefore: (time) =>
       told(inTurn(() => dropSpeedHours(client, names, time, stopping.signal))),
+    dropBatch: (_grain, days) => told(inTurn(() => markUnused(client, names.batch, days))),
     close() {
       stopping.abort()
       closing ??= turn.then(realtime.close).then(client.close)

@@ -1,11 +1,17 @@
-// A ReportQuery as DuckDB SQL: one statement over both views, split at the boundary. Uniques are
-// counted from the members of the aggregates, never added up.
-
-import { splitAtBoundary } from '#core/boundary.ts'
+// A ReportQuery as DuckDB SQL: one statement over both views, split at the boundary and by grain.
+// Uniques are counted from the members of the aggregates, never added up.
+import { type Grain, planGrains } from '#core/grain.ts'
 import type { Filter, Granularity, ReportQuery } from '#core/report-query.ts'
 import { type MetricName, metricByName } from '#schemas/metrics.ts'
 
-export const views = { batch: 'batch_minutes', speed: 'speed_minutes' } as const
+/** Tables of the batch view. Their column `minute` is the first minute of the row's hour or day. */
+export const grainTables = {
+  minute: 'batch_minutes',
+  hour: 'batch_hours',
+  day: 'batch_days',
+} as const satisfies Record<Grain, string>
+
+export const speedTable = 'speed_minutes'
 
 const quote = (text: string) => `'${text.replaceAll("'", "''")}'`
 
@@ -36,21 +42,19 @@ function filterSql({ dimension, kind, values }: Filter): string {
   return `(${values.map((v) => `starts_with(${dimension}, ${quote(v)})`).join(' OR ') || 'false'})`
 }
 
-/** Rows of both views that the query is about, with the named columns. */
+/** Rows that the query is about, with the named columns: one leg for each table. */
 function sourceSql(query: ReportQuery, columns: readonly string[]): string {
   const where = query.filters.map((filter) => ` AND ${filterSql(filter)}`).join('')
-  const { batch, speed } = splitAtBoundary(query, query.boundary)
-  const legs = [
-    { view: views.batch, interval: batch },
-    { view: views.speed, interval: speed },
-  ].flatMap(({ view, interval }) =>
-    interval
-      ? [
-          `SELECT ${columns.join(', ')} FROM ${view} WHERE minute >= ${interval.start} AND minute < ${interval.end}${where}`,
-        ]
-      : [],
-  )
-  const none = `SELECT ${columns.join(', ')} FROM ${views.batch} WHERE false`
+  const { batch, speed } = planGrains(query)
+  const pieces = [
+    ...batch.map((part) => ({ table: grainTables[part.grain], ...part })),
+    ...(speed ? [{ table: speedTable, ...speed }] : []),
+  ]
+  const legs = [...Map.groupBy(pieces, ({ table }) => table)].map(([table, ranges]) => {
+    const within = ranges.map(({ start, end }) => `minute >= ${start} AND minute < ${end}`)
+    return `SELECT ${columns.join(', ')} FROM ${table} WHERE (${within.join(' OR ')})${where}`
+  })
+  const none = `SELECT ${columns.join(', ')} FROM ${speedTable} WHERE false`
   return `(${legs.length > 0 ? legs.join(' UNION ALL ') : none})`
 }
 

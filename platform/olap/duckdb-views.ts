@@ -1,56 +1,29 @@
-// The tables of the embedded OLAP store and every write to them. Both views hold minute
-// aggregates of the same shape. A write and what proves it (offsets, loaded runs) are one transaction.
+// The tables of the embedded OLAP store and every write to the speed view. All hold aggregates of the
+// same shape. A write and what proves it (offsets, loaded runs) are one transaction.
 import { unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { DuckDBConnection } from '@duckdb/node-api'
-import { aggregateColumns, aggregateGroupSql, aggregateSelectSql } from '#core/minute-aggregates.ts'
+import { aggregateGroupSql, aggregateSelectSql } from '#core/minute-aggregates.ts'
 import { jsonColumns } from '#schemas/columns.ts'
 import { dimensionNames } from '#schemas/dimensions.ts'
 import { judgedFields } from '#schemas/fields.ts'
 import { sumMetrics } from '#schemas/metrics.ts'
 import { hourMs } from '#schemas/paths.ts'
 import type { LogRecord } from '../event-log/port.ts'
-import { views } from './duckdb-query.ts'
+import { ensureRollups } from './duckdb-batch.ts'
+import { grainTables, speedTable } from './duckdb-query.ts'
+import { aggregateTableSql, inTransaction, rowsOf } from './duckdb-sql.ts'
 import type { HourTotals } from './port.ts'
 
-const viewTables = Object.values(views).flatMap((view) => [
-  `CREATE TABLE IF NOT EXISTS ${view} (${aggregateColumns.map(({ name, sqlType }) => `${name} ${sqlType}`).join(', ')})`,
-  // A dimension that was added since the table was made: unknown in what is there already.
-  ...aggregateColumns.map(
-    ({ name, sqlType }) => `ALTER TABLE ${view} ADD COLUMN IF NOT EXISTS ${name} ${sqlType}`,
-  ),
-])
-
 const tables = [
-  ...viewTables,
+  ...aggregateTableSql(speedTable),
+  ...aggregateTableSql(grainTables.minute),
   'CREATE TABLE IF NOT EXISTS applied_offsets (partition INTEGER PRIMARY KEY, next BIGINT)',
-  'CREATE TABLE IF NOT EXISTS loaded_hours (hour BIGINT PRIMARY KEY, run VARCHAR)',
 ]
 
 export async function createTables(connection: DuckDBConnection): Promise<void> {
   for (const table of tables) await connection.run(table)
-}
-
-export async function inTransaction<T>(
-  connection: DuckDBConnection,
-  work: () => Promise<T>,
-): Promise<T> {
-  await connection.run('BEGIN')
-  try {
-    const result = await work()
-    await connection.run('COMMIT')
-    return result
-  } catch (error) {
-    await connection.run('ROLLBACK').catch(() => {}) // the first error is the one to tell
-    throw error
-  }
-}
-
-export async function rowsOf(
-  connection: DuckDBConnection,
-  sql: string,
-): Promise<Record<string, unknown>[]> {
-  return (await connection.runAndReadAll(sql)).getRowObjectsJS()
+  await ensureRollups(connection)
 }
 
 /** Next offset of each partition that anything was ever applied from. */
@@ -78,7 +51,7 @@ export interface Judged {
  */
 export function addToSpeedViewSql(clicks: string, groups: readonly string[] = []): string {
   const by = [aggregateGroupSql, ...groups].join(', ')
-  return `INSERT INTO ${views.speed} BY NAME ${aggregateSelectSql} FROM ${clicks} ${by}`
+  return `INSERT INTO ${speedTable} BY NAME ${aggregateSelectSql} FROM ${clicks} ${by}`
 }
 
 /**
@@ -102,47 +75,21 @@ export async function applyJudged(
   await unlink(file)
 }
 
-/** Replaces one hour of the batch view by the aggregates in `paths`. */
-export async function replaceHour(
-  connection: DuckDBConnection,
-  hour: number,
-  run: string,
-  paths: readonly string[],
-): Promise<void> {
-  const list = paths.map((path) => `'${path.replaceAll("'", "''")}'`).join(', ')
-  await inTransaction(connection, async () => {
-    await connection.run(
-      `DELETE FROM ${views.batch} WHERE minute >= ${hour} AND minute < ${hour + hourMs}`,
-    )
-    if (paths.length > 0) {
-      await connection.run(
-        `INSERT INTO ${views.batch} BY NAME SELECT * FROM read_parquet([${list}], hive_partitioning = false)`,
-      )
-    }
-    await connection.run(`INSERT OR REPLACE INTO loaded_hours VALUES (${hour}, '${run}')`)
-  })
-}
-
-export async function loadedRuns(connection: DuckDBConnection): Promise<Map<number, string>> {
-  const rows = await rowsOf(connection, 'SELECT hour, run FROM loaded_hours')
-  return new Map(rows.map((row) => [Number(row.hour), String(row.run)]))
-}
-
 export async function hourTotals(
   connection: DuckDBConnection,
-  view: keyof typeof views,
+  view: 'batch' | 'speed',
   start: number,
   end: number,
 ): Promise<HourTotals[]> {
   const sums = sumMetrics.map((m) => `CAST(sum(${m.name}) AS DOUBLE) AS ${m.name}`).join(', ')
   const rows = await rowsOf(
     connection,
-    `SELECT CAST(minute - minute % ${hourMs} AS DOUBLE) AS hour, ${sums} FROM ${views[view]}
+    `SELECT CAST(minute - minute % ${hourMs} AS DOUBLE) AS hour, ${sums} FROM ${view === 'batch' ? grainTables.hour : speedTable}
      WHERE minute >= ${start} AND minute < ${end} GROUP BY 1 ORDER BY 1`,
   )
   return rows as unknown as HourTotals[]
 }
 
 export async function dropSpeedBefore(connection: DuckDBConnection, time: number): Promise<void> {
-  await connection.run(`DELETE FROM ${views.speed} WHERE minute < ${time}`)
+  await connection.run(`DELETE FROM ${speedTable} WHERE minute < ${time}`)
 }

@@ -13,16 +13,17 @@ import { lockDirectory } from '../directory-lock.ts'
 import { dataPaths, openEventLog, openObjectStore } from '../stack.ts'
 import { serveCalls } from '../thread-calls.ts'
 import type { DuckDbWorkerData } from './duckdb.ts'
-import { compileReportQuery } from './duckdb-query.ts'
-import { startTail } from './duckdb-tail.ts'
 import {
-  createTables,
-  dropSpeedBefore,
-  hourTotals,
+  dropBatch,
+  type LocalLoad,
   loadedRuns,
-  replaceHour,
-  rowsOf,
-} from './duckdb-views.ts'
+  replaceDay,
+  withDroppedHours,
+} from './duckdb-batch.ts'
+import { compileReportQuery } from './duckdb-query.ts'
+import { rowsOf } from './duckdb-sql.ts'
+import { startTail } from './duckdb-tail.ts'
+import { createTables, dropSpeedBefore, hourTotals } from './duckdb-views.ts'
 import type { HourLoad, OlapStore } from './port.ts'
 
 const queryConnections = 3
@@ -131,9 +132,12 @@ const store: OlapStore = {
       // A store of this load's own: with it goes what it holds on the local disk.
       const objects = await openObjectStore(settings)
       try {
-        for (const { hour, run, files } of hours) {
-          const paths = await Promise.all(files.map((key) => objects.localPath(key)))
-          await replaceHour(loading, hour, run, paths)
+        for (const [day, mine] of await withDroppedHours(loading, hours)) {
+          const local = async (load: HourLoad): Promise<LocalLoad> => ({
+            ...load,
+            paths: await Promise.all(load.files.map((key) => objects.localPath(key))),
+          })
+          await replaceDay(loading, day, await Promise.all(mine.map(local)))
         }
       } finally {
         await objects.close()
@@ -147,6 +151,7 @@ const store: OlapStore = {
   hourTotals: (view, start, end) => withConnection((c) => hourTotals(c, view, start, end)),
   query: runQuery,
   dropSpeedBefore: (time) => inTurn(() => dropSpeedBefore(loading, time)),
+  dropBatch: (grain, days) => inTurn(() => dropBatch(loading, grain, days)),
   async close() {
     await tail.close()
     await loads

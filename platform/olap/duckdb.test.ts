@@ -1,12 +1,13 @@
 import test from 'ava'
 import { scratchDir } from '../../tests/support/contract.ts'
+import { testRollupContract } from '../../tests/support/rollup-contract.ts'
 import { createClock } from '../clock.ts'
 import { readSettings } from '../config.ts'
 import { openEventLog, openObjectStore } from '../stack.ts'
-import { testOlapContract } from './contract.ts'
+import { type OlapContract, testOlapContract } from './contract.ts'
 import { openDuckDbStore } from './duckdb.ts'
 
-testOlapContract(test, 'duckdb', {
+const contract: OlapContract = {
   open: async (t) => {
     const settings = readSettings({ CLICKLEDGER_DATA_DIR: scratchDir(t) })
     const clock = createClock()
@@ -29,4 +30,7 @@ testOlapContract(test, 'duckdb', {
       },
     }
   },
-})
+}
+
+testOlapContract(test, 'duckdb', contract)
+testRollupContract(test, 'duckdb', contract)

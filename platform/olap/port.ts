@@ -1,5 +1,7 @@
 // The OLAP store: a speed view that it feeds itself from clicks.judged, exactly once; a batch view
 // that is replaced hour by hour; one query over both.
+import type { Interval } from '#core/boundary.ts'
+import type { Grain } from '#core/grain.ts'
 import type { ReportQuery, ReportRow } from '#core/report-query.ts'
 
 export interface HourLoad {
@@ -37,18 +39,36 @@ export interface HourTotals {
 export interface OlapStore {
   realtime(): Promise<RealtimeStatus>
   health(): Promise<OlapHealth>
-  /** Replaces hours of the batch view, each atomically. Repeating it changes nothing. */
+  /**
+   * Replaces hours of the batch view, each atomically in each grain: its minutes, its hour, and the
+   * day that it is part of. Repeating it changes nothing.
+   */
   replaceHours(loads: readonly HourLoad[]): Promise<void>
-  /** Hours of these loads that queries see already. */
-  loadedHours(loads: readonly HourLoad[]): Promise<readonly number[]>
-  /** Totals of hours in [start, end) of one view; hours without rows are absent. */
+  /**
+   * Hours of these loads that queries see already, in all grains.
+   * @param finest - finer rows are not looked at: they were dropped
+   */
+  loadedHours(loads: readonly HourLoad[], finest?: Grain): Promise<readonly number[]>
+  /**
+   * Totals of hours in [start, end) of one view; hours without rows are absent, and so are those
+   * that the batch view keeps by day only.
+   */
   hourTotals(view: 'batch' | 'speed', start: number, end: number): Promise<HourTotals[]>
-  /** @throws ClickledgerError `unavailable` rather than an answer that misses what is published */
+  /**
+   * Answers below the boundary from the coarsest rows that are exact (core/grain.ts).
+   * @throws ClickledgerError `unavailable` rather than an answer that misses what is published,
+   *   `not-kept` where the query needs what was dropped
+   */
   query(query: ReportQuery): Promise<ReportRow[]>
   /**
    * Removes clicks of the speed view before `time`, which the boundary must have passed. Answers
    * lose them soon after.
    */
   dropSpeedBefore(time: number): Promise<void>
+  /**
+   * Removes minutes or hours of the batch view, of whole UTC days that every query asked from now on
+   * names in `dropped`. Coarser grains stay as they are, and can still be replaced.
+   */
+  dropBatch(grain: 'minute' | 'hour', days: Interval): Promise<void>
   close(): Promise<void>
 }

@@ -1,12 +1,14 @@
 // An OLAP store for tests, in memory and by the letter: keeps judged clicks of both views and
 // counts them afresh for every query.
+
+import { bucketStart } from '#core/buckets.ts'
+import { planGrains } from '#core/grain.ts'
 import { minuteOf } from '#core/minute-aggregates.ts'
 import type { Filter, ReportQuery, ReportRow } from '#core/report-query.ts'
 import type { OlapStore } from '#platform/olap/port.ts'
 import { type DimensionName, dimensionNames } from '#schemas/dimensions.ts'
 import { type MetricName, metricByName } from '#schemas/metrics.ts'
 import type { Status } from '#schemas/verdicts.ts'
-import { bucketStart } from '../buckets.ts'
 
 export interface NaiveClick extends Partial<Record<DimensionName, string>> {
   readonly event_time: number
@@ -54,6 +56,7 @@ export function createNaiveOlap(): NaiveOlap {
     async query(query) {
       olap.queries.push(query)
       await olap.before?.()
+      planGrains(query) // refuses what every store refuses
       const { start, end, boundary, granularity, timeZone, dimensions, metrics, orderBy } = query
       const within = (click: NaiveClick, from: number, to: number) =>
         minuteOf(click.event_time) >= from && minuteOf(click.event_time) < to

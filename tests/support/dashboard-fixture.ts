@@ -5,8 +5,8 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net'
 import path from 'node:path'
 import { provenanceOf } from '#core/boundary.ts'
+import { bucketStart, formatInstant } from '#core/buckets.ts'
 import { hourMs, hourOf, minuteMs } from '#schemas/paths.ts'
-import { bucketStart, formatInstant } from '../../serving/buckets.ts'
 import { parseReport, parseTopN, type ReportRequest } from '../../serving/report-params.ts'
 import { securityHeaders } from '../../serving/server.ts'
 

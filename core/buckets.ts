@@ -3,9 +3,8 @@
 // Hours are cut by the zone's offset, not by local time: both hours of an autumn night stay apart.
 import { LRUCache } from 'lru-cache'
 import type { Granularity } from '#core/report-query.ts'
-import { hourMs, minuteMs } from '#schemas/paths.ts'
+import { dayMs, hourMs, minuteMs } from '#schemas/paths.ts'
 
-const dayMs = 24 * hourMs
 const zonesMax = 200
 const formats = new LRUCache<string, Intl.DateTimeFormat>({ max: zonesMax })
 

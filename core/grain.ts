@@ -1,0 +1,135 @@
+// Which rollup answers which piece of a report: the coarsest that is exact. A row of a rollup can be
+// used only where the whole of it lies in the range, below the boundary, and in one bucket: days are
+// UTC days, so a day of New York is made of hours, and one of Kolkata needs minutes at its edges.
+import { ClickledgerError } from '#schemas/errors.ts'
+import { dayMs, dayOf, hourMs } from '#schemas/paths.ts'
+import { type Interval, splitAtBoundary } from './boundary.ts'
+import { bucketEnd, bucketStart, zoneOffsetMs } from './buckets.ts'
+import type { Dropped, ReportQuery } from './report-query.ts'
+
+/** Finest first. */
+export const grains = ['minute', 'hour', 'day'] as const
+export type Grain = (typeof grains)[number]
+
+export interface GrainPart extends Interval {
+  readonly grain: Grain
+}
+
+export interface GrainSplit {
+  /** Of the batch view: in order, without gap or overlap. */
+  readonly batch: readonly GrainPart[]
+  /** Answered by the speed view; undefined where empty. */
+  readonly speed: Interval | undefined
+}
+
+type Asked = Pick<ReportQuery, 'start' | 'end' | 'boundary' | 'granularity' | 'timeZone'>
+
+const steps = { hour: hourMs, day: dayMs } as const
+
+/** Cuts a range that lies in one bucket, or whose buckets are whole rows of `coarsest`. */
+function cut({ start, end }: Interval, coarsest: Grain): GrainPart[] {
+  if (start >= end) return []
+  if (coarsest === 'minute') return [{ grain: 'minute', start, end }]
+  const step = steps[coarsest]
+  const finer = coarsest === 'day' ? 'hour' : 'minute'
+  const [from, to] = [Math.ceil(start / step) * step, Math.floor(end / step) * step]
+  if (from >= to) return cut({ start, end }, finer)
+  return [
+    ...cut({ start, end: from }, finer),
+    { grain: coarsest, start: from, end: to },
+    ...cut({ start: to, end }, finer),
+  ]
+}
+
+/** Zones change their offset at most once a day: its ends tell about the hours in between. */
+function cutByHour({ start, end }: Interval, timeZone: string): GrainPart[] {
+  if (timeZone === 'UTC') return cut({ start, end }, 'hour')
+  const parts: GrainPart[] = []
+  const isWhole = (time: number) => zoneOffsetMs(time, timeZone) % hourMs === 0
+  for (let from = start; from < end; ) {
+    const to = Math.min(end, dayOf(from) + dayMs)
+    const whole = isWhole(from) && isWhole(to - 1)
+    parts.push(...cut({ start: from, end: to }, whole ? 'hour' : 'minute'))
+    from = to
+  }
+  return parts
+}
+
+function cutByBucket({ start, end }: Interval, { granularity, timeZone }: Asked): GrainPart[] {
+  const parts: GrainPart[] = []
+  for (let from = start; from < end; ) {
+    const ends = bucketEnd(bucketStart(from, granularity, timeZone), granularity, timeZone)
+    const to = Math.min(end, ends)
+    parts.push(...cut({ start: from, end: to }, 'day'))
+    from = to
+  }
+  return parts
+}
+
+/** Neighbours of one grain become one part. */
+function joined(parts: readonly GrainPart[]): GrainPart[] {
+  const result: GrainPart[] = []
+  for (const part of parts) {
+    const last = result.at(-1)
+    if (last?.grain === part.grain) result[result.length - 1] = { ...last, end: part.end }
+    else result.push(part)
+  }
+  return result
+}
+
+function cutBatch(interval: Interval, query: Asked): GrainPart[] {
+  const { granularity, timeZone } = query
+  if (granularity === 'minute') return cut(interval, 'minute')
+  if (granularity === 'hour') return cutByHour(interval, timeZone)
+  if (granularity === 'all') return cut(interval, 'day')
+  // In UTC every day lies in one bucket, whatever the bucket.
+  return timeZone === 'UTC' ? cut(interval, 'day') : cutByBucket(interval, query)
+}
+
+/**
+ * Splits the range of a query at the boundary, and what is below it by grain. Every minute lies in
+ * one part; a part of hours or days begins and ends with whole ones.
+ */
+export function splitByGrain(query: Asked): GrainSplit {
+  const { batch, speed } = splitAtBoundary(query, query.boundary)
+  return { batch: batch ? joined(cutBatch(batch, query)) : [], speed }
+}
+
+export const overlaps = (a: Interval, b: Interval): boolean => a.start < b.end && a.end > b.start
+
+/** The first part that the batch view no longer holds all of; undefined: it can answer. */
+export function droppedPart(
+  parts: readonly GrainPart[],
+  dropped: Dropped | undefined,
+): GrainPart | undefined {
+  return parts.find(
+    (part) => part.grain !== 'day' && dropped?.[part.grain].some((gone) => overlaps(part, gone)),
+  )
+}
+
+const iso = (time: number) => new Date(time).toISOString()
+
+/**
+ * Splits a query that is about to be asked.
+ * @throws ClickledgerError `not-kept` where it needs rows that were dropped
+ */
+export function planGrains(query: Asked & Pick<ReportQuery, 'dropped'>): GrainSplit {
+  const split = splitByGrain(query)
+  const part = droppedPart(split.batch, query.dropped)
+  if (!part) return split
+  throw new ClickledgerError(
+    'not-kept',
+    `By ${query.granularity} in ${query.timeZone}, ${iso(part.start)} to ${iso(part.end)} needs rows by ${part.grain}, which are no longer kept for all of it.`,
+  )
+}
+
+/** Days (their starts, in order) as the ranges that they make up. */
+export function rangesOfDays(days: readonly number[]): Interval[] {
+  const ranges: Interval[] = []
+  for (const day of days) {
+    const last = ranges.at(-1)
+    if (last?.end === day) ranges[ranges.length - 1] = { start: last.start, end: day + dayMs }
+    else ranges.push({ start: day, end: day + dayMs })
+  }
+  return ranges
+}

@@ -1,0 +1,194 @@
+// What rollups must not change, run over every OLAP adapter: whatever grain answers, the answer is the
+// naive one over the clicks of each side. Minutes, hours and days come and go as publication says.
+import { randomUUID } from 'node:crypto'
+import type { TestFn } from 'ava'
+import fc from 'fast-check'
+import type { Dropped, ReportQuery, ReportRow } from '#core/report-query.ts'
+import type { OlapContract, OlapParts } from '#platform/olap/contract.ts'
+import type { HourLoad } from '#platform/olap/port.ts'
+import { until } from '#platform/wait.ts'
+import { type JudgedClick, judgedFields } from '#schemas/fields.ts'
+import { metricNames } from '#schemas/metrics.ts'
+import { dayMs, hourMs, hourOf, minuteMs } from '#schemas/paths.ts'
+import { type Status, statuses } from '#schemas/verdicts.ts'
+import { createNaiveOlap, type NaiveClick } from '../../serving/testing/naive-olap.ts'
+import { seed } from './random-clicks.ts'
+import { stageClicks } from './staged.ts'
+
+/** New York puts its clocks back on the second day. */
+const start = Date.UTC(2026, 9, 31)
+const days = 3
+const end = start + days * dayMs
+
+const blank = Object.fromEntries(
+  judgedFields.map((f) => [f.name, f.type === 'string' ? '' : 0]),
+) as unknown as JudgedClick
+
+/** In every fourth hour only: the hours between stay without rows. */
+const randomClick: fc.Arbitrary<JudgedClick> = fc
+  .record({
+    hour: fc.integer({ min: 0, max: days * 6 - 1 }),
+    within: fc.integer({ min: 0, max: hourMs - 1 }),
+    ad_id: fc.constantFrom('ad-1', 'ad-2', 'ad-3'),
+    country: fc.constantFrom('US', 'IL', ''),
+    visitor: fc.constantFrom('', 'v1', 'v2', 'v3', 'v4', 'v5'),
+    ip_hash: fc.constantFrom('', 'i1', 'i2'),
+    status: fc.constantFrom(...statuses),
+  })
+  .map(({ hour, within, ...fields }) => {
+    const time = start + hour * 4 * hourMs + within
+    return { ...blank, event_id: randomUUID(), event_time: time, judged_time: time, ...fields }
+  })
+
+const sample = (count: number, salt = 0) =>
+  fc.sample(randomClick, { numRuns: count, seed: seed + salt })
+
+const everything: ReportQuery = {
+  ...{ start, end, boundary: end, granularity: 'all', timeZone: 'UTC' },
+  ...{ dimensions: [], filters: [], metrics: metricNames, limit: 10_000, offset: 0 },
+}
+
+const randomQuery: fc.Arbitrary<ReportQuery> = fc
+  .record({
+    from: fc.integer({ min: 0, max: (days - 1) * 1440 }),
+    length: fc.integer({ min: 1, max: days * 1440 }),
+    align: fc.constantFrom(1, 60, 1440),
+    boundaryHour: fc.integer({ min: 0, max: days * 24 }),
+    granularity: fc.constantFrom('minute' as const, 'hour', 'day', 'week', 'month', 'all'),
+    timeZone: fc.constantFrom('UTC', 'America/New_York', 'Asia/Kolkata'),
+    dimensions: fc.subarray(['ad_id', 'country'] as ('ad_id' | 'country')[]),
+    values: fc.subarray(['ad-1', 'ad-2']),
+  })
+  .map(({ from, length, align, boundaryHour, values, ...rest }) => {
+    const floor = (minute: number) => Math.floor(minute / align) * align
+    const first = start + floor(from) * minuteMs
+    return {
+      ...everything,
+      ...rest,
+      start: first,
+      end: first + Math.max(align, floor(length)) * minuteMs,
+      boundary: start + boundaryHour * hourMs,
+      filters: values.length > 0 ? [{ dimension: 'ad_id', kind: 'in', values }] : [],
+    }
+  })
+
+const byKey = (rows: readonly ReportRow[]) =>
+  rows.map((row) => JSON.stringify([row.time, row.dimensions, row.metrics])).sort()
+
+async function naively(query: ReportQuery, batch: readonly JudgedClick[]) {
+  const olap = createNaiveOlap()
+  olap.batch.push(...batch.map((c): NaiveClick => ({ ...c, status: c.status as Status })))
+  return byKey(await olap.query(query))
+}
+
+/** Loads the clicks, hour by hour. @returns the loads */
+async function load(
+  { store, objects }: OlapParts,
+  run: string,
+  clicks: readonly JudgedClick[],
+): Promise<HourLoad[]> {
+  const loads: HourLoad[] = []
+  for (const [hour, mine] of Map.groupBy(clicks, (c) => hourOf(c.event_time))) {
+    const file = `runs/${run}/${hour}.parquet`
+    await stageClicks(objects, file, mine)
+    loads.push({ hour, run, files: [file] })
+  }
+  await replace({ store }, loads)
+  return loads
+}
+
+async function replace({ store }: Pick<OlapParts, 'store'>, loads: readonly HourLoad[]) {
+  await store.replaceHours(loads)
+  await until(async () => (await store.loadedHours(loads)).length === loads.length, {
+    ...{ timeoutMs: 120_000, everyMs: 100, what: 'the hours are loaded' },
+  })
+}
+
+const codeOf = (error: unknown) => (error as { code?: string }).code
+
+export function testRollupContract(test: TestFn, name: string, contract: OlapContract): void {
+  test(`${name}: whatever grain answers, the answer is the naive one`, async (t) => {
+    t.log(`seed ${seed}`)
+    const parts = await contract.open(t)
+    const clicks = sample(500)
+    await load(parts, 'run-1', clicks)
+    const check = async (query: ReportQuery) =>
+      t.deepEqual(
+        byKey(await parts.store.query(query)),
+        await naively(query, clicks),
+        JSON.stringify(query),
+      )
+    await fc.assert(fc.asyncProperty(randomQuery, check), { seed, numRuns: 60 })
+  })
+
+  test(`${name}: an hour that is replaced changes its day, and no other`, async (t) => {
+    t.log(`seed ${seed}`)
+    const parts = await contract.open(t)
+    const byDay = { ...everything, granularity: 'day' as const }
+    let clicks = sample(300)
+    await load(parts, 'run-1', clicks)
+    const hour = start + dayMs + 8 * hourMs
+    const others = clicks.filter((c) => hourOf(c.event_time) !== hour)
+    const next = sample(400, 1).filter((c) => hourOf(c.event_time) === hour)
+    t.true(next.length > 0 && others.length < clicks.length)
+    clicks = [...others, ...next]
+    await load(parts, 'run-2', next)
+    t.deepEqual(byKey(await parts.store.query(byDay)), await naively(byDay, clicks))
+    await replace(parts, [{ hour, run: 'run-3', files: [] }])
+    t.deepEqual(byKey(await parts.store.query(byDay)), await naively(byDay, others))
+    const emptied = others.filter((c) => c.event_time < start || c.event_time >= start + dayMs)
+    const first = new Set(
+      others.filter((c) => !emptied.includes(c)).map((c) => hourOf(c.event_time)),
+    )
+    await replace(
+      parts,
+      [...first].map((at) => ({ hour: at, run: 'run-4', files: [] })),
+    )
+    t.deepEqual(byKey(await parts.store.query(byDay)), await naively(byDay, emptied))
+  })
+
+  test(`${name}: what is dropped is refused, and coarser grains stay and can be replaced`, async (t) => {
+    t.log(`seed ${seed}`)
+    const parts = await contract.open(t)
+    const { store } = parts
+    const clicks = sample(300)
+    const loads = await load(parts, 'run-1', clicks)
+    const kept = { minute: start + 2 * dayMs, hour: start + dayMs }
+    const dropped: Dropped = {
+      minute: [{ start, end: kept.minute }],
+      hour: [{ start, end: kept.hour }],
+    }
+    const drop = async () => {
+      for (const range of dropped.minute) await store.dropBatch('minute', range)
+      for (const range of dropped.hour) await store.dropBatch('hour', range)
+    }
+    await drop()
+    const ask = async (query: ReportQuery, truth: readonly JudgedClick[]) =>
+      t.deepEqual(byKey(await store.query({ ...query, dropped })), await naively(query, truth))
+    const byDay = { ...everything, granularity: 'day' as const }
+    const byHour = { ...everything, start: kept.hour, granularity: 'hour' as const }
+    const byMinute = { ...everything, start: kept.minute, granularity: 'minute' as const }
+    for (const query of [byDay, byHour, byMinute]) {
+      await ask(query, clicks)
+      if (query === byDay) continue
+      const early = store.query({ ...query, start: query.start - hourMs, dropped })
+      t.is(codeOf(await t.throwsAsync(early)), 'not-kept')
+    }
+    // An hour of the first day, of which only the day is left.
+    const hour = start + 4 * hourMs
+    const next = sample(400, 1).filter((c) => hourOf(c.event_time) === hour)
+    const after = [...clicks.filter((c) => hourOf(c.event_time) !== hour), ...next]
+    const replaced = await load(parts, 'run-2', next)
+    await ask(byDay, after)
+    // Dropped again: nothing of them counts as missing where only coarser rows are asked for.
+    await drop()
+    await ask(byDay, after)
+    const now = [...loads.filter((l) => l.hour !== hour), ...replaced]
+    const old = now.filter((l) => l.hour < kept.hour)
+    t.is((await store.loadedHours(old, 'day')).length, old.length)
+    const middle = now.filter((l) => l.hour >= kept.hour && l.hour < kept.minute)
+    t.is((await store.loadedHours(middle, 'hour')).length, middle.length)
+    const gone = old.map((l) => ({ ...l, run: 'run-0' }))
+    t.deepEqual(await store.loadedHours(gone, 'day'), [])
+  })
+}
