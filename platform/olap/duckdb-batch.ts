@@ -21,21 +21,20 @@ const dimensions = dimensionNames.join(', ')
 function rollUpSelectSql(step: number): string {
   const sums = sumMetrics.map(({ name }) => `CAST(sum(${name}) AS BIGINT) AS ${name}`)
   const members = uniqueMetrics.map(
-    ({ members: m }) =>
-      `list_distinct(flatten(list(${m}) FILTER (WHERE ${m} IS NOT NULL))) AS ${m}`,
+    ({ members: m }) => `list_distinct(flatten(list(${m}))) AS ${m}`,
   )
   return `SELECT minute - minute % ${step} AS minute, ${[dimensions, ...sums, ...members].join(', ')}`
 }
 
-/** Makes the rows of [start, start + one step) anew from the next finer table. */
+/** Makes the rows of a range of whole hours or days anew from the next finer table. */
 async function rollUp(
   connection: DuckDBConnection,
   grain: 'hour' | 'day',
-  start: number,
+  { start, end }: Interval,
 ): Promise<void> {
   const step = stepMs[grain]
   const [table, finer] = [grainTables[grain], finerTables[grain]]
-  const within = `minute >= ${start} AND minute < ${start + step}`
+  const within = `minute >= ${start} AND minute < ${end}`
   await connection.run(`DELETE FROM ${table} WHERE ${within}`)
   const [size] = await rowsOf(
     connection,
@@ -73,10 +72,9 @@ export async function ensureRollups(connection: DuckDBConnection): Promise<void>
       `SELECT DISTINCT minute - minute % ${dayMs} AS day FROM ${grainTables.minute}`,
     )
     for (const day of days.map((row) => Number(row.day))) {
-      for (let hour = day; hour < day + dayMs; hour += hourMs) {
-        await rollUp(connection, 'hour', hour)
-      }
-      await rollUp(connection, 'day', day)
+      const range = { start: day, end: day + dayMs }
+      await rollUp(connection, 'hour', range)
+      await rollUp(connection, 'day', range)
     }
   })
 }
@@ -125,7 +123,7 @@ async function replaceHour(connection: DuckDBConnection, load: LocalLoad): Promi
        SELECT * FROM read_parquet([${paths.map(textSql).join(', ')}], hive_partitioning = false)`,
     )
   }
-  await rollUp(connection, 'hour', hour)
+  await rollUp(connection, 'hour', { start: hour, end: hour + hourMs })
   await connection.run(
     `INSERT OR REPLACE INTO loaded_hours VALUES (${hour}, ${textSql(run)}, ${textSql(JSON.stringify(files))})`,
   )
@@ -139,7 +137,7 @@ export async function replaceDay(
 ): Promise<void> {
   await inTransaction(connection, async () => {
     for (const load of loads) await replaceHour(connection, load)
-    await rollUp(connection, 'day', day)
+    await rollUp(connection, 'day', { start: day, end: day + dayMs })
   })
 }
 
