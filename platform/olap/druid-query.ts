@@ -1,15 +1,19 @@
-// A ReportQuery as Druid SQL: one native query over both views, split at the boundary by `layer`.
+// A ReportQuery as Druid SQL: one native query over the views it needs, each on its side by `layer`.
 // Uniques are merged sketches. Values travel as parameters; instants are literals made of numbers.
-import { splitAtBoundary } from '#core/boundary.ts'
+import type { Interval } from '#core/boundary.ts'
+import { planGrains } from '#core/grain.ts'
 import type { Filter, Granularity, ReportQuery, ReportRow } from '#core/report-query.ts'
 import { metricByName } from '#schemas/metrics.ts'
 import type { SqlValue } from './druid-http.ts'
-import type { DruidNames } from './druid-specs.ts'
+import { type DruidNames, grainViews, type View } from './druid-specs.ts'
 
 export interface DruidSql {
   readonly sql: string
   readonly parameters: readonly string[]
 }
+
+/** What a query reads of each view, in order. */
+export type ViewRanges = ReadonlyMap<View, readonly Interval[]>
 
 const periods: Record<Exclude<Granularity, 'all'>, string> = {
   minute: 'PT1M',
@@ -49,22 +53,41 @@ function filterSql({ dimension, kind, values }: Filter): DruidSql {
   return { sql: `(${sql})`, parameters: values }
 }
 
-/** FROM and WHERE without the filters. Only an outer range of time prunes segments. */
-function sourceSql(query: ReportQuery, names: DruidNames): string {
-  const { start, end, boundary } = query
-  const { batch, speed } = splitAtBoundary(query, boundary)
-  const within = `__time >= ${timestampSql(start)} AND __time < ${timestampSql(end)}`
-  if (!(batch && speed)) {
-    const view = batch ? 'batch' : 'speed'
-    return `"${names[view]}" WHERE ${within} AND layer = '${view}'`
+/** @throws ClickledgerError `not-kept` */
+export function viewRanges(query: ReportQuery): ViewRanges {
+  const { batch, speed } = planGrains(query)
+  const pieces = [
+    ...batch.map((part) => ({ view: grainViews[part.grain] as View, range: part })),
+    ...(speed ? [{ view: 'speed' as const, range: speed }] : []),
+  ]
+  const ranges = new Map<View, Interval[]>()
+  for (const { view, range } of pieces) {
+    ranges.set(view, [...(ranges.get(view) ?? []), { start: range.start, end: range.end }])
   }
-  const at = timestampSql(boundary)
-  return `TABLE(APPEND(${textSql(names.batch)}, ${textSql(names.speed)})) WHERE ${within}
-    AND ((layer = 'batch' AND __time < ${at}) OR (layer = 'speed' AND __time >= ${at}))`
+  return ranges
+}
+
+const withinSql = ({ start, end }: Interval) =>
+  `__time >= ${timestampSql(start)} AND __time < ${timestampSql(end)}`
+
+/** FROM and WHERE without the filters. Only an outer range of time prunes segments. */
+function sourceSql(query: ReportQuery, names: DruidNames, ranges: ViewRanges): string {
+  const views = [...ranges.keys()]
+  const [only = 'speed'] = views
+  if (views.length <= 1) return `"${names[only]}" WHERE ${withinSql(query)} AND layer = '${only}'`
+  const each = [...ranges].map(
+    ([view, some]) => `(layer = '${view}' AND (${some.map(withinSql).join(' OR ')}))`,
+  )
+  return `TABLE(APPEND(${views.map((view) => textSql(names[view])).join(', ')})) WHERE ${withinSql(query)}
+    AND (${each.join(' OR ')})`
 }
 
 /** Compiles a query. Rows are: the bucket (not for `all`), the dimensions, the metrics. */
-export function compileDruidQuery(query: ReportQuery, names: DruidNames): DruidSql {
+export function compileDruidQuery(
+  query: ReportQuery,
+  names: DruidNames,
+  ranges = viewRanges(query),
+): DruidSql {
   const { granularity, timeZone, dimensions, metrics, orderBy, limit, offset } = query
   const filters = query.filters.map(filterSql)
   const bucket =
@@ -83,7 +106,7 @@ export function compileDruidQuery(query: ReportQuery, names: DruidNames): DruidS
     parameters: filters.flatMap(({ parameters }) => parameters),
     sql: [
       `SELECT ${[...keys, ...columns].join(', ')}`,
-      `FROM ${sourceSql(query, names)}`,
+      `FROM ${sourceSql(query, names, ranges)}`,
       ...filters.map(({ sql }) => `AND ${sql}`),
       // Without keys there is one group, rows or not: it is left out where there are none.
       positions ? `GROUP BY ${positions}` : 'GROUP BY () HAVING COUNT(*) > 0',

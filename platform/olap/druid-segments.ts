@@ -1,9 +1,10 @@
 // Whether Druid shows everything it has published. A query over a segment that no server serves
 // just leaves it out: so before and after each query the broker is asked for such segments.
-import type { Interval } from '#core/boundary.ts'
+import { overlaps } from '#core/grain.ts'
 import { ClickledgerError } from '#schemas/errors.ts'
 import type { DruidClient, SqlValue } from './druid-http.ts'
-import type { DruidNames } from './druid-specs.ts'
+import type { ViewRanges } from './druid-query.ts'
+import { type DruidNames, type View, views } from './druid-specs.ts'
 
 /** A look that is older does not vouch for what a query sees. */
 const lookAgeMs = 250
@@ -66,23 +67,24 @@ const toMissing = ([dataSource, start, end]: readonly SqlValue[]): MissingSegmen
 /** Looks for missing segments, on one broker. */
 async function findMissing(
   client: DruidClient,
-  { batch, speed }: DruidNames,
+  names: DruidNames,
   server: string,
 ): Promise<MissingSegment[]> {
-  const from = (where: string) =>
-    `FROM sys.segments WHERE datasource IN (${textList([batch, speed])}) AND ${where}`
+  const { speed } = names
+  const from = (some: readonly View[], where: string) =>
+    `FROM sys.segments WHERE datasource IN (${textList(some.map((view) => names[view]))}) AND ${where}`
   const at = server ? { server } : {}
   const lost = await client.sql(
-    `SELECT datasource, "start", "end" ${from('is_active = 1 AND is_available = 0')} LIMIT ${missingMax}`,
+    `SELECT datasource, "start", "end" ${from(views, 'is_active = 1 AND is_available = 0')} LIMIT ${missingMax}`,
     at,
   )
   if (lost.length === 0) return []
   const speedLost = lost.filter(([dataSource]) => dataSource === speed).map(toMissing)
-  const keys = new Set(lost.filter(([dataSource]) => dataSource === batch).map(keyOf))
+  const keys = new Set(lost.filter(([dataSource]) => dataSource !== speed).map(keyOf))
   if (keys.size === 0) return speedLost
   const versions = await client.sql(
     `SELECT datasource, "start", "end", version, COUNT(*), SUM(is_available)
-     ${from(`datasource = '${batch}' AND "start" IN (${textList([...new Set(lost.map((r) => String(r[1])))])})`)}
+     ${from(['batch', 'hour', 'day'], `"start" IN (${textList([...new Set(lost.map((r) => String(r[1])))])})`)}
      GROUP BY 1, 2, 3, 4`,
     at,
   )
@@ -93,13 +95,10 @@ export interface SegmentWatch {
   /** Missing segments now, on whichever broker knows least. */
   missing(): Promise<readonly MissingSegment[]>
   /**
-   * Runs a query and vouches for its answer: nothing was missing in these intervals before or after.
+   * Runs a query and vouches for its answer: nothing was missing in these ranges before or after.
    * @throws ClickledgerError `unavailable` where something was
    */
-  vouchFor<T>(
-    intervals: Partial<Record<'batch' | 'speed', Interval>>,
-    query: () => Promise<T>,
-  ): Promise<T>
+  vouchFor<T>(ranges: ViewRanges, query: () => Promise<T>): Promise<T>
 }
 
 export function watchSegments(
@@ -134,13 +133,10 @@ export function watchSegments(
     return running.look
   }
 
-  const refuseMissing = (
-    missing: readonly MissingSegment[],
-    intervals: Partial<Record<'batch' | 'speed', Interval>>,
-  ) => {
+  const refuseMissing = (missing: readonly MissingSegment[], ranges: ViewRanges) => {
     for (const { dataSource, start, end } of missing) {
-      const interval = dataSource === names.batch ? intervals.batch : intervals.speed
-      if (interval && start < interval.end && end > interval.start) {
+      const view = views.find((one) => names[one] === dataSource) ?? 'speed'
+      if (ranges.get(view)?.some((range) => overlaps(range, { start, end }))) {
         throw new ClickledgerError(
           'unavailable',
           `Druid has not loaded all of ${dataSource} at ${new Date(start).toISOString()}: an answer would miss clicks.`,
@@ -151,14 +147,14 @@ export function watchSegments(
 
   return {
     missing: () => lookSince(performance.now()),
-    async vouchFor(intervals, query) {
+    async vouchFor(ranges, query) {
       const before =
         last && performance.now() - last.at < lookAgeMs
           ? last.missing
           : await lookSince(performance.now())
-      refuseMissing(before, intervals)
+      refuseMissing(before, ranges)
       const answer = await query()
-      refuseMissing(await lookSince(performance.now()), intervals)
+      refuseMissing(await lookSince(performance.now()), ranges)
       return answer
     },
   }

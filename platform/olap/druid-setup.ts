@@ -4,20 +4,12 @@ import { ClickledgerError } from '#schemas/errors.ts'
 import type { Settings } from '../config.ts'
 import { until } from '../wait.ts'
 import { type DruidClient, DruidError } from './druid-http.ts'
+import { anchorLayer, anchorTask, anchorTime } from './druid-load-specs.ts'
 import { timestampSql } from './druid-query.ts'
 import type { SupervisorStatus } from './druid-realtime.ts'
-import {
-  anchorLayer,
-  anchorTask,
-  anchorTime,
-  type DruidNames,
-  isWithin,
-  supervisorSpec,
-  type View,
-} from './druid-specs.ts'
+import { type DruidNames, isWithin, supervisorSpec, type View, views } from './druid-specs.ts'
 import type { Tasks } from './druid-tasks.ts'
 
-const views: readonly View[] = ['batch', 'speed']
 /** An anchor is loaded within seconds; the first task of a cold Druid takes longer. */
 const anchorTimeoutMs = 300_000
 const connectTimeoutMs = 30_000

@@ -2,14 +2,8 @@ import test from 'ava'
 import { dimensionNames } from '#schemas/dimensions.ts'
 import { metricNames } from '#schemas/metrics.ts'
 import { readSettings } from '../config.ts'
-import {
-  anchorLayer,
-  anchorTask,
-  druidNames,
-  isWithin,
-  loadTask,
-  supervisorSpec,
-} from './druid-specs.ts'
+import { anchorLayer, anchorTask, dayTask, loadTask } from './druid-load-specs.ts'
+import { druidNames, isWithin, supervisorSpec } from './druid-specs.ts'
 
 const settings = (more = {}) =>
   readSettings({
@@ -29,22 +23,30 @@ const namesOf = (schema: Schema) => ({
   metrics: schema.metricsSpec.map(({ name }) => name),
 })
 
-test('both views have every dimension and metric of the schemas', (t) => {
+test('all views have every dimension and metric of the schemas', (t) => {
   const names = druidNames(settings())
   t.deepEqual(namesOf(schemaOf(supervisorSpec(settings()))), {
     dimensions: ['layer', ...dimensionNames],
     metrics: [...metricNames],
   })
-  t.deepEqual(namesOf(schemaOf(loadTask('id', names, [0], ['s3://b/k']))), {
+  t.deepEqual(namesOf(schemaOf(loadTask('id', names, 'batch', [0], ['s3://b/k']))), {
     dimensions: ['layer', 'run', ...dimensionNames],
     metrics: [...metricNames],
   })
+  for (const task of [loadTask('id', names, 'hour', [0], ['s3://b/k']), dayTask('id', names, 0)]) {
+    t.deepEqual(namesOf(schemaOf(task)), {
+      dimensions: ['layer', 'mark', ...dimensionNames],
+      metrics: [...metricNames],
+    })
+  }
 })
 
 test('names are in the namespace, and plain without one', (t) => {
   const { objectUri, ...names } = druidNames(settings())
   t.deepEqual(names, {
     batch: 'ns_clicks_batch',
+    hour: 'ns_clicks_hour',
+    day: 'ns_clicks_day',
     speed: 'ns_clicks_speed',
     topic: 'ns.clicks.judged',
   })

@@ -1,16 +1,24 @@
-// Everything Druid is told about its two datasources, generated from schemas/: the supervisor of the
-// speed view, the load task of the batch view, the anchor of each. Sums and uniques mean the same in
-// both, or the union query would mix meanings.
+// What Druid is told about its datasources, generated from schemas/: names, the columns of all, and the
+// supervisor of the speed view (tasks: druid-load-specs.ts). Sums and uniques mean the same in each, or
+// the union query would mix meanings.
 import { createHash } from 'node:crypto'
+import type { Grain } from '#core/grain.ts'
 import { dimensionNames } from '#schemas/dimensions.ts'
 import { sumMetrics, uniqueMetrics } from '#schemas/metrics.ts'
-import { hourMs } from '#schemas/paths.ts'
 import { topics } from '#schemas/topics.ts'
 import type { Settings } from '../config.ts'
 
-export type View = 'batch' | 'speed'
+/** The batch view by grain. */
+export type BatchView = 'batch' | 'hour' | 'day'
+/** A datasource; also what its rows have in the column `layer`. */
+export type View = BatchView | 'speed'
+export const views: readonly View[] = ['batch', 'hour', 'day', 'speed']
+export const grainViews = { minute: 'batch', hour: 'hour', day: 'day' } as const satisfies Record<
+  Grain,
+  BatchView
+>
 
-type Spec = Readonly<Record<string, unknown>>
+export type Spec = Readonly<Record<string, unknown>>
 
 /** Names inside Druid and the object store, each in this installation's namespace. */
 export function druidNames(settings: Settings) {
@@ -18,6 +26,8 @@ export function druidNames(settings: Settings) {
   const prefixed = (separator: string) => (namespace === '' ? '' : `${namespace}${separator}`)
   return {
     batch: `${prefixed('_')}clicks_batch`,
+    hour: `${prefixed('_')}clicks_hour`,
+    day: `${prefixed('_')}clicks_day`,
     speed: `${prefixed('_')}clicks_speed`,
     topic: `${prefixed('.')}${topics.judged.name}`,
     objectUri: (key: string) => `s3://${settings.CLICKLEDGER_S3_BUCKET}/${prefixed('/')}${key}`,
@@ -26,19 +36,16 @@ export function druidNames(settings: Settings) {
 
 export type DruidNames = ReturnType<typeof druidNames>
 
-/** The anchor's hour: long after any click, because the newest hour decides (see anchorTask). */
-export const anchorTime = Date.UTC(2100, 0, 1)
-
 export const intervalOf = (start: number, end: number): string =>
   `${new Date(start).toISOString()}/${new Date(end).toISOString()}`
 
-const stringDimension = (name: string) => ({ type: 'string', name })
-const sketch = (name: string, fieldName: string) => ({
+export const stringDimension = (name: string) => ({ type: 'string', name })
+export const sketchSize = { lgK: 12, tgtHllType: 'HLL_4' }
+export const sketch = (name: string, fieldName: string) => ({
   type: 'HLLSketchBuild',
   name,
   fieldName,
-  lgK: 12,
-  tgtHllType: 'HLL_4',
+  ...sketchSize,
 })
 const isOneOf = (column: string, values: readonly string[]) => ({
   type: 'in',
@@ -51,103 +58,19 @@ const constant = (name: string, value: string) => ({
   expression: `'${value}'`,
 })
 
-const granularity = (intervals?: readonly string[]) => ({
+const rows = {
+  batch: { segmentGranularity: 'HOUR', queryGranularity: 'MINUTE' },
+  speed: { segmentGranularity: 'HOUR', queryGranularity: 'MINUTE' },
+  hour: { segmentGranularity: 'HOUR', queryGranularity: 'HOUR' },
+  day: { segmentGranularity: 'DAY', queryGranularity: 'DAY' },
+} as const satisfies Record<View, unknown>
+
+export const granularity = (view: View, intervals?: readonly string[]) => ({
   type: 'uniform',
-  segmentGranularity: 'HOUR',
-  queryGranularity: 'MINUTE',
+  ...rows[view],
   rollup: true,
   ...(intervals ? { intervals } : {}),
 })
-
-/** Columns of rows that are aggregates already: loads of the batch view, and anchors. */
-function aggregateSchema(view: View, dataSource: string, intervals: readonly string[]): Spec {
-  const own = view === 'batch' ? ['layer', 'run'] : ['layer']
-  return {
-    dataSource,
-    timestampSpec: { column: 'minute', format: 'millis' },
-    dimensionsSpec: { dimensions: [...own, ...dimensionNames].map(stringDimension) },
-    metricsSpec: [
-      ...sumMetrics.map(({ name }) => ({ type: 'longSum', name, fieldName: name })),
-      ...uniqueMetrics.map(({ name, members }) => sketch(name, members)),
-    ],
-    granularitySpec: granularity(intervals),
-  }
-}
-
-interface LoadSpec {
-  readonly id: string
-  readonly view: View
-  readonly dataSource: string
-  readonly intervals: readonly string[]
-  readonly inputSource: Spec
-}
-
-/** Replaces the intervals by the rows of the input, whatever was there before. */
-function replaceTask({ id, view, dataSource, intervals, inputSource }: LoadSpec): Spec {
-  return {
-    type: 'index_parallel',
-    id,
-    spec: {
-      dataSchema: aggregateSchema(view, dataSource, intervals),
-      ioConfig: {
-        type: 'index_parallel',
-        appendToExisting: false,
-        dropExisting: true,
-        inputSource,
-        inputFormat: { type: 'json' },
-      },
-      tuningConfig: {
-        type: 'index_parallel',
-        partitionsSpec: { type: 'dynamic', maxRowsPerSegment: 5_000_000 },
-        maxNumConcurrentSubTasks: 1, // in its own slot: never waits for a second one
-        maxRowsInMemory: 150_000,
-        maxParseExceptions: 0, // a row that is left out would be a wrong bill
-        logParseExceptions: true,
-      },
-    },
-  }
-}
-
-/** @param uris - gzipped JSON lines of aggregates; none: the hours become empty */
-export function loadTask(
-  id: string,
-  names: DruidNames,
-  hours: readonly number[],
-  uris: readonly string[],
-): Spec {
-  // An input has to have something: a row outside of the hours is left out.
-  const nothing = { type: 'inline', data: JSON.stringify({ minute: anchorTime }) }
-  return replaceTask({
-    ...{ id, view: 'batch', dataSource: names.batch },
-    intervals: hours.map((hour) => intervalOf(hour, hour + hourMs)),
-    inputSource: uris.length > 0 ? { type: 's3', uris } : nothing,
-  })
-}
-
-/** Names the columns that an anchor was made for. */
-export const anchorLayer = (view: View): string => {
-  const columns = JSON.stringify(aggregateSchema(view, '', []))
-  return `anchor-${createHash('sha256').update(columns).digest('hex').slice(0, 12)}`
-}
-
-/**
- * One row of zeros in a published segment of its own, newer than all others. SQL takes the type of a
- * column from the newest hour. In a realtime task a sketch has another type until it is published,
- * which no union can take, or, once the task has spilled to disk, none at all.
- */
-export function anchorTask(id: string, view: View, dataSource: string): Spec {
-  const row = {
-    minute: anchorTime,
-    layer: anchorLayer(view),
-    ...Object.fromEntries(dimensionNames.map((name) => [name, ''])),
-    ...Object.fromEntries(sumMetrics.map(({ name }) => [name, 0])),
-  }
-  return replaceTask({
-    ...{ id, view, dataSource },
-    intervals: [intervalOf(anchorTime, anchorTime + hourMs)],
-    inputSource: { type: 'inline', data: JSON.stringify(row) },
-  })
-}
 
 const jaasText = (text: string) => `"${text.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`
 
@@ -195,7 +118,7 @@ function judgedSchema(dataSource: string, retentionMs: number): Spec {
         aggregator: sketch(name, of),
       })),
     ],
-    granularitySpec: granularity(),
+    granularitySpec: granularity('speed'),
     transformSpec: {
       transforms: [
         constant('layer', 'speed'),

@@ -1,15 +1,16 @@
 import test, { type ExecutionContext, type TestFn } from 'ava'
 import { dropDruid, openDruid } from '../../tests/support/druid.ts'
+import { testRollupContract } from '../../tests/support/rollup-contract.ts'
 import { stackSettings } from '../../tests/support/stack.ts'
 import type { EventLog } from '../event-log/port.ts'
 import type { ObjectStore } from '../object-store/port.ts'
-import { testOlapContract } from './contract.ts'
+import { type OlapContract, testOlapContract } from './contract.ts'
 import { openDruidStore } from './druid.ts'
 import { createDruidClient } from './druid-http.ts'
 import { druidNames } from './druid-specs.ts'
 
 // One after the other: each takes task slots of Druid.
-testOlapContract(test.serial as TestFn, 'druid', {
+const contract: OlapContract = {
   open: async (t: ExecutionContext) => {
     const settings = stackSettings(t)
     const parts = await openDruid(t, settings)
@@ -24,7 +25,9 @@ testOlapContract(test.serial as TestFn, 'druid', {
       },
     }
   },
-})
+}
+testOlapContract(test.serial as TestFn, 'druid', contract)
+testRollupContract(test.serial as TestFn, 'druid', contract)
 
 test.serial('druid: opened again, the supervisor stays as it is', async (t) => {
   const settings = stackSettings(t)

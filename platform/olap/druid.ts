@@ -1,8 +1,7 @@
 // The OLAP store on Apache Druid: the speed view is fed by Druid's own Kafka supervisor, the batch
-// view by tasks that replace hours, and a query is one native query over both. Several processes can
+// view by tasks that replace hours, and a query is one native query over what it needs. Several processes can
 // open it at once: everything that must hold is in Druid, nothing in here.
 import { join } from 'node:path'
-import { splitAtBoundary } from '#core/boundary.ts'
 import type { ReportQuery, ReportRow } from '#core/report-query.ts'
 import { sumMetrics } from '#schemas/metrics.ts'
 import { topics } from '#schemas/topics.ts'
@@ -12,12 +11,13 @@ import type { ObjectStore } from '../object-store/port.ts'
 import { createBrokerList } from './druid-brokers.ts'
 import { createDruidClient, type DruidClient, storeError } from './druid-http.ts'
 import { createLoads } from './druid-loads.ts'
-import { compileDruidQuery, timestampSql, toReportRow } from './druid-query.ts'
+import { compileDruidQuery, timestampSql, toReportRow, viewRanges } from './druid-query.ts'
 import { createRealtime, type SupervisorStatus } from './druid-realtime.ts'
 import { dropSpeedHours, markUnused } from './druid-retention.ts'
 import { type SegmentWatch, watchSegments } from './druid-segments.ts'
 import { setUpDruid } from './druid-setup.ts'
-import { type DruidNames, druidNames, type View } from './druid-specs.ts'
+import { createShown } from './druid-shown.ts'
+import { type DruidNames, druidNames, grainViews } from './druid-specs.ts'
 import { createTasks } from './druid-tasks.ts'
 import type { HourTotals, OlapHealth, OlapStore } from './port.ts'
 
@@ -28,7 +28,7 @@ export interface DruidStoreOptions {
 }
 
 /**
- * Opens the store: makes its two datasources and the supervisor where they are missing or differ.
+ * Opens the store: makes its datasources and the supervisor where they are missing or differ.
  * @throws ClickledgerError `invalid-settings` or `unavailable`, naming the setting and the fix
  */
 export async function openDruidStore({
@@ -52,7 +52,8 @@ export async function openDruidStore({
       reader: (partition, from) => log.reader(topic, partition, from),
     })
     const scratch = join(settings.CLICKLEDGER_DATA_DIR, 'scratch', 'olap')
-    const loads = createLoads({ client, names, tasks, segments, objects, scratch })
+    const shown = createShown({ client, names, segments })
+    const loads = createLoads({ names, tasks, shown, objects, scratch })
     return storeOf({ client, names, segments, realtime, loads, settings, log, stopping })
   } catch (error) {
     await client.close()
@@ -76,21 +77,19 @@ function storeOf(parts: StoreParts): OlapStore {
   const timeoutMs = settings.CLICKLEDGER_QUERY_TIMEOUT
 
   const query = async (report: ReportQuery): Promise<ReportRow[]> => {
-    const { sql, parameters } = compileDruidQuery(report, names)
-    const { batch, speed } = splitAtBoundary(report, report.boundary)
-    const intervals = { ...(batch ? { batch } : {}), ...(speed ? { speed } : {}) }
-    const rows = await segments.vouchFor(intervals, () =>
-      client.sql(sql, { parameters, timeoutMs }),
-    )
+    const ranges = viewRanges(report)
+    const { sql, parameters } = compileDruidQuery(report, names, ranges)
+    const rows = await segments.vouchFor(ranges, () => client.sql(sql, { parameters, timeoutMs }))
     return rows.map((row) => toReportRow(report, row))
   }
 
-  const hourTotals = async (view: View, start: number, end: number): Promise<HourTotals[]> => {
+  const hourTotals: OlapStore['hourTotals'] = async (side, start, end) => {
+    const view = side === 'batch' ? 'hour' : 'speed'
     const sums = sumMetrics.map(({ name }) => `SUM("${name}")`).join(', ')
     const sql = `SELECT TIME_FLOOR(__time, 'PT1H') AS h, ${sums} FROM "${names[view]}"
       WHERE __time >= ${timestampSql(start)} AND __time < ${timestampSql(end)}
         AND layer = '${view}' GROUP BY 1 ORDER BY 1`
-    const rows = await segments.vouchFor({ [view]: { start, end } }, () =>
+    const rows = await segments.vouchFor(new Map([[view, [{ start, end }]]]), () =>
       client.sql(sql, { timeoutMs }),
     )
     return rows.map(
@@ -140,12 +139,13 @@ function storeOf(parts: StoreParts): OlapStore {
     realtime: () => told(realtime.applied().then((applied) => ({ applied }))),
     health: () => told(health()),
     replaceHours: (hours) => told(inTurn(() => loads.replaceHours(hours))),
-    loadedHours: (hours) => told(loads.loadedHours(hours)),
+    loadedHours: (hours, finest) => told(loads.loadedHours(hours, finest)),
     hourTotals: (view, start, end) => told(hourTotals(view, start, end)),
     query: (report) => told(query(report)),
     dropSpeedBefore: (time) =>
       told(inTurn(() => dropSpeedHours(client, names, time, stopping.signal))),
-    dropBatch: (_grain, days) => told(inTurn(() => markUnused(client, names.batch, days))),
+    dropBatch: (grain, days) =>
+      told(inTurn(() => markUnused(client, names[grainViews[grain]], days))),
     close() {
       stopping.abort()
       closing ??= turn.then(realtime.close).then(client.close)

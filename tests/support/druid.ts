@@ -6,7 +6,7 @@ import { openKafkaEventLog } from '#platform/event-log/kafka.ts'
 import { openS3Store } from '#platform/object-store/s3.ts'
 import { openDruidStore } from '#platform/olap/druid.ts'
 import { createDruidClient, DruidError } from '#platform/olap/druid-http.ts'
-import { druidNames } from '#platform/olap/druid-specs.ts'
+import { druidNames, views } from '#platform/olap/druid-specs.ts'
 import { topics } from '#schemas/topics.ts'
 
 export async function openDruid(t: ExecutionContext, settings: Settings) {
@@ -26,7 +26,7 @@ export async function openDruid(t: ExecutionContext, settings: Settings) {
 /** Removes what an installation has in Druid. */
 export async function dropDruid(settings: Settings): Promise<void> {
   const client = createDruidClient(settings)
-  const { batch, speed } = druidNames(settings)
+  const names = druidNames(settings)
   const post = async (path: string, body = {}) => {
     await client.askAgain({ path, body }).catch((error: unknown) => {
       if (!(error instanceof DruidError) || error.status !== 404) throw error // nothing to end
@@ -34,8 +34,8 @@ export async function dropDruid(settings: Settings): Promise<void> {
   }
   const interval = '1990-01-01T00:00:00.000Z/2100-01-01T00:00:00.000Z'
   try {
-    await post(`/druid/indexer/v1/supervisor/${speed}/terminate`)
-    for (const dataSource of [batch, speed]) {
+    await post(`/druid/indexer/v1/supervisor/${names.speed}/terminate`)
+    for (const dataSource of views.map((view) => names[view])) {
       // A task would wait minutes for the loading of what is dropped here.
       const path = `/druid/indexer/v1/tasks?datasource=${dataSource}&state=running`
       const tasks = (await client.askAgain({ path })) as { readonly id: string }[]
