@@ -99,24 +99,32 @@ export function createShown({ client, names, segments }: ShownParts) {
     })
   }
 
+  /** Hours that are published, shown or not: what a task that reads them finds. */
+  const publishedHours = async (range: Interval): Promise<Set<number>> => {
+    const segments = (await client.askAgain({
+      path: `/druid/coordinator/v1/metadata/datasources/${names.hour}/segments?full`,
+      body: [intervalOf(range.start, range.end)],
+    })) as readonly { readonly interval: string }[]
+    return new Set(segments.map(({ interval }) => Date.parse(interval.split('/')[0] ?? '')))
+  }
+
   return {
     loadedIn,
     /**
-     * Loads of hours that the days show and that were dropped since: without them a day cannot be
-     * made again.
+     * Loads of hours that the days were made of and that were dropped since: without them a day
+     * cannot be made again.
      */
     async droppedHours(days: readonly number[]): Promise<HourLoad[]> {
       const dropped: HourLoad[] = []
       for (const day of days) {
         const range = { start: day, end: day + dayMs }
-        const isCertain = async (grain: Grain) => (await missingIn(grain, range))?.length === 0
-        // An hour that is not shown yet would look like one that was dropped.
-        await until(async () => (await isCertain('hour')) && (await isCertain('day')), {
+        await until(async () => (await missingIn('day', range))?.length === 0, {
           ...{ timeoutMs: shownTimeoutMs, everyMs: 200 },
-          what: `Druid shows all of ${new Date(day).toISOString().slice(0, 10)}`,
+          what: `Druid shows the day ${new Date(day).toISOString().slice(0, 10)}`,
         })
-        const there = new Set((await marks('hour', range)).map(({ hour }) => hour))
-        dropped.push(...(await marks('day', range)).filter(({ hour }) => !there.has(hour)))
+        // Not what is shown: an hour that was just dropped still is, and one just loaded is not yet.
+        const published = await publishedHours(range)
+        dropped.push(...(await marks('day', range)).filter(({ hour }) => !published.has(hour)))
       }
       return dropped
     },
