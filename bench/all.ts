@@ -11,6 +11,7 @@ const benchmarks = {
   rebuild: [24, 500_000],
   freshness: [100, 200],
   query: [10_000_000, 24, 15],
+  year: [2_000_000, 15],
 } as const satisfies Record<string, readonly number[]>
 
 type Name = keyof typeof benchmarks

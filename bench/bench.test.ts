@@ -7,6 +7,7 @@ import { runQueryBench } from './query.ts'
 import { runRebuildBench } from './rebuild.ts'
 import { runSpeedBench } from './speed-layer.ts'
 import type { BenchResult } from './support/report.ts'
+import { runYearBench } from './year.ts'
 
 function hasFigures(t: ExecutionContext, { name, figures }: BenchResult, count: number): void {
   t.is(Object.keys(figures).length, count, name)
@@ -45,4 +46,8 @@ test.serial('query: merged answers equal those of plain SQL', async (t) => {
   const { result, clicks } = await runQueryBench({ clicks: 20_000, hours: 2, times: 2 })
   t.true(clicks > 19_900)
   hasFigures(t, result, 6)
+})
+
+test.serial('year: days answer as minutes do', async (t) => {
+  hasFigures(t, await runYearBench({ clicks: 20_000, times: 2 }), 4)
 })

@@ -26,6 +26,9 @@ function bucketSql({ granularity, timeZone, start }: ReportQuery): string {
   if (granularity === 'all') return `CAST(${start} AS BIGINT)`
   const step = stepMs[granularity]
   if (granularity === 'minute' || (timeZone === 'UTC' && step)) return `minute - minute % ${step}`
+  if (timeZone === 'UTC') {
+    return `epoch_ms(date_trunc(${quote(granularity)}, make_timestamp(minute * 1000)))`
+  }
   const local = `timezone(${quote(timeZone)}, make_timestamptz(minute * 1000))`
   if (granularity === 'hour') {
     // By the zone's offset, not by truncating local time: the two hours of an autumn night stay apart.
@@ -82,7 +85,8 @@ export function compileReportQuery(query: ReportQuery): string {
     ...uniques.map(
       (m, i) =>
         `unique_${i} AS (SELECT ${keys.join(', ')}, CAST(count(DISTINCT member) AS DOUBLE) AS ${m.name} FROM (
-          SELECT ${select}, unnest(${m.members}) AS member FROM ${sourceSql(query, ['minute', ...dimensions, m.members])})
+          SELECT ${keys.join(', ')}, unnest(${m.members}) AS member FROM (
+            SELECT ${[select, m.members].join(', ')} FROM ${sourceSql(query, ['minute', ...dimensions, m.members])}))
           GROUP BY ${keys.join(', ')})`,
     ),
   ]
