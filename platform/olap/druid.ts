@@ -1,6 +1,6 @@
 // The OLAP store on Apache Druid: the speed view is fed by Druid's own Kafka supervisor, the batch
-// view by tasks that replace hours, and a query is one native query over what it needs. Several processes can
-// open it at once: everything that must hold is in Druid, nothing in here.
+// view by tasks that replace hours and days, and a query is one native query over what it needs. Several
+// processes can open it at once: everything that must hold is in Druid, nothing in here.
 import { join } from 'node:path'
 import type { ReportQuery, ReportRow } from '#core/report-query.ts'
 import { sumMetrics } from '#schemas/metrics.ts'
