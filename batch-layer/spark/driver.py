@@ -54,9 +54,10 @@ class Files:
     """The file system of a folder, as Hadoop has it."""
 
     def __init__(self, spark, root):
-        jvm = spark.sparkContext._jvm
-        self._path = jvm.org.apache.hadoop.fs.Path
-        self._fs = self._path(root).getFileSystem(spark.sparkContext._jsc.hadoopConfiguration())
+        self._jvm = spark.sparkContext._jvm
+        self._conf = spark.sparkContext._jsc.hadoopConfiguration()
+        self._path = self._jvm.org.apache.hadoop.fs.Path
+        self._fs = self._path(root).getFileSystem(self._conf)
 
     def parts(self, folder):
         path = self._path(folder)
@@ -64,6 +65,12 @@ class Files:
             return []
         found = [status.getPath().toString() for status in self._fs.listStatus(path)]
         return sorted(path for path in found if path.rsplit("/", 1)[1].startswith("part-"))
+
+    def copy(self, source, target):
+        hadoop = self._jvm.org.apache.hadoop.fs
+        paths = self._path(source), self._path(target)
+        hadoop.FileUtil.copy(self._fs, paths[0], self._fs, paths[1], False, self._conf)
+        return target
 
     def move(self, source, target):
         target = self._path(target)
@@ -76,19 +83,16 @@ class Files:
         self._fs.delete(self._path(folder), True)
 
 
-def read(session, plan, files):
+def make_clicks(session, plan, files):
     # Settings of the cluster must not make it skip what it cannot read: clicks would be lost silently.
-    return (
+    raw = (
         session.read.schema(plan["schema"])
         .option("ignoreMissingFiles", "false")
         .option("ignoreCorruptFiles", "false")
         .parquet(*files)
     )
-
-
-def make_clicks(session, plan, name, files):
-    read(session, plan, files).createOrReplaceTempView("raw_files")
-    session.sql(plan["clicks"]).createOrReplaceTempView(name)
+    raw.createOrReplaceTempView("raw_files")
+    session.sql(plan["clicks"]).createOrReplaceTempView("clicks")
 
 
 def none_if_empty(frame):
@@ -105,13 +109,14 @@ def by_hour(frame, time_column):
 def write(session, files, frame, folder, hours):
     """Writes a folder for each hour; an hour without rows gets an empty file. @returns the files by hour"""
     frame.write.mode("overwrite").partitionBy(HOUR).parquet(folder)
-    parts = {}
-    for hour in hours:
-        at = f"{folder}/{HOUR}={hour}"
-        if not files.parts(at):
-            nothing = session.createDataFrame([], frame.drop(HOUR).schema)
-            nothing.coalesce(1).write.mode("overwrite").parquet(at)
-        parts[hour] = files.parts(at)
+    parts = {hour: files.parts(f"{folder}/{HOUR}={hour}") for hour in hours}
+    without = [hour for hour, found in parts.items() if not found]
+    if without:
+        nothing = session.createDataFrame([], frame.drop(HOUR).schema)
+        nothing.coalesce(1).write.mode("overwrite").parquet(f"{folder}-empty")
+        [empty] = files.parts(f"{folder}-empty")
+        for hour in without:
+            parts[hour] = [files.copy(empty, f"{folder}-empty/{hour}.parquet")]
     return parts
 
 
@@ -126,8 +131,7 @@ def stage(spark, plan, task):
     session = spark.newSession()  # views of its own
     files = Files(spark, task["scratch"])
     hours = [hour["hour"] for hour in task["hours"]]
-    make_clicks(session, plan, "clicks", [*task["lookBack"], *task["own"]])
-    make_clicks(session, plan, "own", task["own"])
+    make_clicks(session, plan, task["files"])
     kept = []
     try:
         for step in task["steps"]:  # kept, because Spark would compute each again wherever it is named
@@ -170,7 +174,7 @@ def move(files, task, aggregates, verdicts):
 
 
 def run(spark, plan):
-    if plan["tasks"][0]["own"][0].startswith("s3a:"):
+    if plan["tasks"][0]["files"][0].startswith("s3a:"):
         need_s3a(spark)
     with ThreadPoolExecutor(max_workers=plan["atOnce"]) as pool:
         staging = {pool.submit(stage, spark, plan, task): task for task in plan["tasks"]}

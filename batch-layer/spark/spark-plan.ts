@@ -13,10 +13,9 @@ export interface SparkTask {
   /** Part of the names of its files: those of an attempt that was thought dead do not mix with them. */
   readonly attempt: string
   /** Files of the hours to rebuild, and of those that are only looked back at. */
-  readonly own: readonly string[]
-  readonly lookBack: readonly string[]
+  readonly files: readonly string[]
   readonly steps: readonly Step[]
-  /** Over the relations `own` and `verdicts`. */
+  /** Over the relations `clicks` and `verdicts`. */
   readonly aggregates: string
   readonly verdicts: string
   readonly hours: readonly { readonly hour: number; readonly target: string }[]
@@ -90,15 +89,16 @@ export async function sparkTask(
   { number, attempt }: Pick<SparkTask, 'number' | 'attempt'>,
   places: SparkPlaces,
 ): Promise<SparkTask | undefined> {
-  const own = await placesOf(hours, places)
-  if (own.length === 0) return undefined
+  if (hours.every(({ files }) => files.length === 0)) return undefined
   const times = hours.map(({ hour }) => hour)
   const range = { start: Math.min(...times), end: Math.max(...times) + hourMs }
+  // Only so does Spark know that it need not look into the other files.
+  const inRange = `(SELECT * FROM clicks WHERE event_time >= ${range.start} AND event_time < ${range.end})`
   return {
-    ...{ number, attempt, own, lookBack: await placesOf(lookBack, places) },
+    ...{ number, attempt, files: await placesOf([...lookBack, ...hours], places) },
     steps: ruleSetSteps(ruleSet, range),
-    aggregates: judgedAggregatesSql(ruleSet, 'own', range),
-    verdicts: exceptionsSql(ruleSet, 'own'),
+    aggregates: judgedAggregatesSql(ruleSet, 'clicks', range),
+    verdicts: exceptionsSql(ruleSet, inRange),
     hours: hours
       .filter(({ files }) => files.length > 0)
       .map(({ hour }) => ({ hour, target: places.target(hour) })),

@@ -6,14 +6,13 @@ import { DuckDBInstance } from '@duckdb/node-api'
 import test, { type ExecutionContext } from 'ava'
 import fc from 'fast-check'
 import { defaultRuleSet, type RuleSet } from '#core/rules/rule-set.ts'
-import { readSettings, type Settings } from '#platform/config.ts'
+import type { Settings } from '#platform/config.ts'
 import { createLogger } from '#platform/log.ts'
 import { dataPaths, openCatalogue, openObjectStore } from '#platform/stack.ts'
 import { hourMs, hourOf } from '#schemas/paths.ts'
 import { archiveClicks } from '../../interop/archive-fixture.ts'
 import { openPython } from '../../interop/python.ts'
 import { clicksOfSomeHours } from '../../interop/support.ts'
-import { scratchDir } from '../../tests/support/contract.ts'
 import { randomClicks, randomRuleSet, seed } from '../../tests/support/random-clicks.ts'
 import {
   ipinyou,
@@ -173,14 +172,14 @@ const onReal = realClicksMissing ? test.serial.skip : test.serial
 if (realClicksMissing) console.error(realClicksMissing)
 
 onReal('real clicks', async (t) => {
-  t.timeout(600_000)
+  t.timeout(20 * 60_000)
   const clicks = [...(await readRealClicks(ipinyou)), ...(await readRealClicks(talkingdata))]
   const { settings } = await archiveClicks(
     t,
     clicks.sort((a, b) => a.event_time - b.event_time),
   )
   const hours = [...new Set(clicks.map(({ event_time }) => hourOf(event_time)))]
-  const tasks = await planOf(settings, defaultRuleSet, hours, 20_000)
+  const tasks = await planOf(settings, defaultRuleSet, hours, 40_000)
   const { aggregates, exceptions } = await compareEngines(t, settings, tasks)
   t.log(
     `${clicks.length} clicks of ${hours.length} hours in ${tasks.length} tasks: ${aggregates} aggregates and ${exceptions} verdicts, all equal`,

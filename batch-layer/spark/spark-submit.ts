@@ -65,6 +65,8 @@ const localConf = (settings: Settings) => ({
   // Here the driver is the executor, too.
   'spark.driver.memory': `${Math.floor((settings.CLICKLEDGER_REBUILD_MEMORY * settings.CLICKLEDGER_REBUILD_WORKERS) / 2 ** 20)}m`,
   'spark.sql.shuffle.partitions': '8',
+  // Many small files are listed faster than a job begins.
+  'spark.sql.sources.parallelPartitionDiscovery.threshold': '100000',
 })
 
 function s3Conf(settings: Settings): Record<string, string> {
