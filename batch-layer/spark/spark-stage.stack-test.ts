@@ -2,13 +2,12 @@
 // columns, whatever the plan. Needs Java and Python, no servers; the first run installs Spark.
 import { readdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { DuckDBInstance } from '@duckdb/node-api'
 import test, { type ExecutionContext } from 'ava'
 import fc from 'fast-check'
 import { defaultRuleSet, type RuleSet } from '#core/rules/rule-set.ts'
 import type { Settings } from '#platform/config.ts'
 import { createLogger } from '#platform/log.ts'
-import { dataPaths, openCatalogue, openObjectStore } from '#platform/stack.ts'
+import { dataPaths, openObjectStore } from '#platform/stack.ts'
 import { hourMs, hourOf } from '#schemas/paths.ts'
 import { archiveClicks } from '../../interop/archive-fixture.ts'
 import { openPython } from '../../interop/python.ts'
@@ -20,9 +19,10 @@ import {
   realClicksMissing,
   talkingdata,
 } from '../../tests/support/real-clicks.ts'
-import { planRebuild, type RebuildTask } from '../rebuild/plan.ts'
+import type { RebuildTask } from '../rebuild/plan.ts'
 import { type StagedHour, stageTask } from '../rebuild/stage-worker.ts'
 import { stageWithSpark } from './spark-stage.ts'
+import { compareFiles, planOf } from './test-support.ts'
 
 let spark = ''
 test.before(async (t) => {
@@ -38,21 +38,6 @@ const sparkSettings = (settings: Settings): Settings => ({
   CLICKLEDGER_SPARK_SUBMIT: spark,
   CLICKLEDGER_SPARK_MASTER: 'local[2]',
 })
-
-async function planOf(
-  settings: Settings,
-  ruleSet: RuleSet,
-  hours: readonly number[],
-  taskClicksMax: number,
-): Promise<readonly RebuildTask[]> {
-  const catalogue = await openCatalogue(settings)
-  try {
-    const request = { runId: '', hours: hours.map((hour) => ({ hour, ruleSet })), taskClicksMax }
-    return (await planRebuild(catalogue, request)).tasks
-  } finally {
-    await catalogue.close()
-  }
-}
 
 async function stageBoth(t: ExecutionContext, settings: Settings, tasks: readonly RebuildTask[]) {
   const duckDb: StagedHour[] = []
@@ -73,45 +58,6 @@ async function stageBoth(t: ExecutionContext, settings: Settings, tasks: readonl
 
 const numbers = (hours: readonly StagedHour[]) =>
   hours.map(({ files, ...rest }) => ({ ...rest, isEmpty: files.length === 0 }))
-
-/** Columns with their types, and rows that one has and the other has not; lists sorted. */
-async function compareFiles(
-  t: ExecutionContext,
-  ours: readonly string[],
-  theirs: readonly string[],
-) {
-  const db = await DuckDBInstance.create(':memory:', { threads: '2' })
-  const connection = await db.connect()
-  try {
-    const list = (paths: readonly string[]) => paths.map((path) => `'${path}'`).join(', ')
-    const rows = async (sql: string) => (await connection.runAndReadAll(sql)).getRowsJson()
-    const described = async (paths: readonly string[]) =>
-      (await rows(`DESCRIBE FROM read_parquet([${list(paths)}], hive_partitioning = false)`)).map(
-        ([name, type]) => `${name} ${type}`,
-      )
-    const columns = await described(ours)
-    t.deepEqual(await described(theirs), columns)
-    const sorted = columns.map((column) => {
-      const [name = '', type] = column.split(' ')
-      return type === 'VARCHAR[]' ? `list_sort(${name})` : name
-    })
-    for (const [name, paths] of [
-      ['ours', ours],
-      ['theirs', theirs],
-    ] as const) {
-      await connection.run(
-        `CREATE TABLE ${name} AS SELECT ${sorted.join(', ')}, filename.parse_path()[-5:-2] AS at
-         FROM read_parquet([${list(paths)}], hive_partitioning = false, filename = true)`,
-      )
-    }
-    t.deepEqual(await rows('FROM ours EXCEPT ALL FROM theirs LIMIT 3'), [])
-    t.deepEqual(await rows('FROM theirs EXCEPT ALL FROM ours LIMIT 3'), [])
-    return Number((await rows('SELECT count(*) FROM ours'))[0]?.[0])
-  } finally {
-    connection.closeSync()
-    db.closeSync()
-  }
-}
 
 /** Stages with both and compares all that there is to compare. @returns rows compared */
 async function compareEngines(

@@ -38,7 +38,8 @@ function bucketPlaces(settings: Settings, runId: string, attempt: string): Spark
   return {
     raw: async (key) => at(key),
     target: (hour) => at(folderOf(hour)),
-    scratch: (task) => at(`runs/${runId}/spark-${attempt}/task-${task}`),
+    // Beside the hours: a folder that is left empty would be an object.
+    scratch: (task) => at(`runs/${runId}/spark-${attempt}-${task}`),
   }
 }
 

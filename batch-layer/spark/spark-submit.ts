@@ -73,6 +73,8 @@ function s3Conf(settings: Settings): Record<string, string> {
   const endpoint = settings.CLICKLEDGER_S3_ENDPOINT
   return {
     'spark.hadoop.fs.s3a.endpoint.region': settings.CLICKLEDGER_S3_REGION,
+    // Objects that stand for folders would be found among ours.
+    'spark.hadoop.fs.s3a.directory.marker.retention': 'delete',
     'spark.hadoop.fs.s3a.path.style.access': String(settings.CLICKLEDGER_S3_PATH_STYLE),
     ...(endpoint && {
       'spark.hadoop.fs.s3a.endpoint': endpoint,
