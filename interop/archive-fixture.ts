@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path'
 import type { ExecutionContext } from 'ava'
 import { partitionKey } from '#core/identity.ts'
 import type { RuleSet } from '#core/rules/rule-set.ts'
-import { readSettings } from '#platform/config.ts'
+import { readSettings, type Settings } from '#platform/config.ts'
 import { dataPaths, openCatalogue, openEventLog, openObjectStore } from '#platform/stack.ts'
 import { decodeRawClick, encodeRawClick } from '#schemas/avro.ts'
 import type { ArchivedClick, RawClick } from '#schemas/fields.ts'
@@ -20,6 +20,8 @@ const partitions = 2
 const runClicks = 2_500
 
 export interface ArchiveFixture {
+  /** Of the installation whose archive it is. */
+  readonly settings: Settings
   /** Folder of raw/, manifests/ and runs/. */
   readonly root: string
   /** What the archive holds, by partition and offset. */
@@ -81,7 +83,7 @@ export async function archiveClicks(
   const [first = ''] = files
   copyFileSync(join(root, first), join(root, dirname(first), 'p0-999-1000.parquet'))
   return {
-    ...{ root, files, clicks: archived },
+    ...{ settings, root, files, clicks: archived },
     async stage(runId, ruleSet) {
       const task = { ruleSet, hours: hoursOf(manifests), lookBack: [] }
       const staged = await stageTask({ runId, task, settings })

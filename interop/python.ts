@@ -30,6 +30,8 @@ export interface Conversation {
 }
 
 export interface Python {
+  /** Folder of its programs; spark-submit is among them. */
+  readonly programs: string
   /** Runs a script of this folder. @returns its standard output @throws Error with what it wrote to stderr */
   run(script: string, args: readonly string[], options?: RunOptions): Promise<string>
   start(script: string): Conversation
@@ -56,6 +58,7 @@ export async function openPython(): Promise<Python> {
   }
   const python = join(dir, 'venv', 'bin', 'python')
   return {
+    programs: join(dir, 'venv', 'bin'),
     run: (script, args, options) => run(python, ['-u', join(here, script), ...args], options),
     start: (script) => converse(python, ['-u', join(here, script)]),
   }

@@ -150,7 +150,7 @@ export const errors = {
   'missing-program': {
     status: 500,
     retryable: false,
-    title: 'A program that the local stack needs is not installed.',
+    title: 'A program that this needs is not installed.',
     fix: 'Install it; `detail` names it and what it is for.',
   },
   'incompatible-schema': {
@@ -189,6 +189,12 @@ export const errors = {
     retryable: false,
     title: 'The run is not in a state that allows this.',
     fix: '`detail` says in which state it is and what is possible.',
+  },
+  'spark-failed': {
+    status: 500,
+    retryable: true,
+    title: 'Apache Spark did not finish staging a rebuild.',
+    fix: '`detail` has what Spark said. Nothing was published; correct it and run the rebuild again.',
   },
   'wal-full': {
     status: 503,

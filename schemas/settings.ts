@@ -244,6 +244,22 @@ export const settings = {
     min: 1,
     doc: 'Staged output of an hour is kept for so many runs, the published one included: as far back a rollback can go.',
   },
+  CLICKLEDGER_SPARK_SUBMIT: {
+    type: 'string',
+    default: 'spark-submit',
+    doc: 'Path of spark-submit (Apache Spark 4; pip install pyspark brings one), for rebuilds on the engine spark.',
+  },
+  CLICKLEDGER_SPARK_MASTER: {
+    type: 'string',
+    default: 'local[*]',
+    pattern: '^(local(\\[.+\\])?|yarn|(spark|k8s)://.+)$',
+    doc: 'Where Spark runs: local[N], yarn, spark://host:port or k8s://https://host:port. Anything but local needs the archive in S3.',
+  },
+  CLICKLEDGER_SPARK_CONF: {
+    type: 'list',
+    default: '',
+    doc: 'More Spark properties (spark.name=value, comma-separated; commas inside a value are taken as such). They stand on the command line: secrets belong into spark-defaults.conf.',
+  },
   CLICKLEDGER_OLAP_MEMORY: {
     type: 'bytes',
     default: '2GiB',

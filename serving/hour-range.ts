@@ -1,7 +1,8 @@
 // A range of whole hours, as operators give it.
+
+import { parseInstant } from '#core/buckets.ts'
 import { ClickledgerError } from '#schemas/errors.ts'
 import { hourMs } from '#schemas/paths.ts'
-import { parseInstant } from './buckets.ts'
 
 function wholeHour(name: string, text: string): number {
   const time = parseInstant(text, 'UTC')

@@ -13,6 +13,7 @@ import { dataPaths, openCatalogue, openEventLog, openObjectStore } from '#platfo
 import { pause } from '#platform/wait.ts'
 import { ClickledgerError } from '#schemas/errors.ts'
 import { runReconciliation } from '../reconcile/run.ts'
+import { stageWithSpark } from '../spark/spark-stage.ts'
 import type { AffectedInput } from './affected-worker.ts'
 import type { Change, CompareInput } from './compare-worker.ts'
 import { createRebuildMetrics } from './metrics.ts'
@@ -86,6 +87,12 @@ export async function runRebuild(
     kept: settings.CLICKLEDGER_RUNS_KEPT,
     taskClicksMax: settings.CLICKLEDGER_REBUILD_TASK_CLICKS,
     ...workOn(pool, settings),
+    stageOnSpark: (
+      runId: string,
+      tasks: readonly RebuildTask[],
+      signal: AbortSignal,
+      onStaged: (staged: readonly StagedHour[]) => Promise<void>,
+    ) => stageWithSpark({ settings, objects, logger, runId, tasks, signal, onStaged }),
   }
   const { CLICKLEDGER_SPEED_RETENTION: speedRetentionMs } = settings
   const retention = {

@@ -44,6 +44,13 @@ export interface RebuildParts extends PublicationParts, DiffParts {
   inTurn?<T>(work: () => Promise<T>): Promise<T>
   /** Runs one task on a worker. */
   stage(runId: string, task: RebuildTask): Promise<StagedHour[]>
+  /** Runs tasks on Apache Spark; `onStaged` is called as each is staged. */
+  stageOnSpark?(
+    runId: string,
+    tasks: readonly RebuildTask[],
+    signal: AbortSignal,
+    onStaged: (staged: readonly StagedHour[]) => Promise<void>,
+  ): Promise<unknown>
   ruleSetOf(version: number): Promise<RuleSet>
 }
 
@@ -118,14 +125,19 @@ async function stageMissing(parts: RebuildParts, run: Run, archiveVersion: numbe
   const only = advertiserId === undefined ? undefined : await onlyOf(parts, advertiserId, missing)
   const request = { runId: run.runId, hours: withRules, taskClicksMax, archiveVersion, only }
   const plan = await planRebuild(catalogue, request)
-  await watched(parts, run.runId, (cancelled) =>
-    inLanes(plan.tasks, parts.workers, async (task) => {
+  await watched(parts, run.runId, async (cancelled) => {
+    // Hours of judging need not be done again because the catalogue is away for a moment.
+    const record = (staged: readonly StagedHour[]) =>
+      persist(() => recordStaged(catalogue, run.runId, archiveVersion, staged), cancelled)
+    if (run.plan.engine === 'spark') {
+      await parts.stageOnSpark?.(run.runId, plan.tasks, cancelled, record)
+      return
+    }
+    await inLanes(plan.tasks, parts.workers, async (task) => {
       cancelled.throwIfAborted()
-      const staged = await parts.stage(run.runId, task)
-      // Hours of judging need not be done again because the catalogue is away for a moment.
-      await persist(() => recordStaged(catalogue, run.runId, archiveVersion, staged), cancelled)
-    }),
-  )
+      await record(await parts.stage(run.runId, task))
+    })
+  })
 }
 
 async function onlyOf(

@@ -1,15 +1,13 @@
 // SQL of one rebuild task: the relation `clicks` over Parquet files, the verdicts, and what is
 // written for each hour.
 
-import { aggregateGroupSql, aggregateSelectSql } from '#core/minute-aggregates.ts'
+import { exceptionsOrder, exceptionsSql, judgedAggregatesSql } from '#core/judged-sql.ts'
 import type { RuleSet } from '#core/rules/rule-set.ts'
 import {
   compileRuleSetInSlices,
-  copyRank,
   duckDbMacroSql,
   type Slice,
   type TimeRange,
-  verdictColumns,
 } from '#core/rules/set-based.ts'
 import { columnNames, emptyValue } from '#schemas/columns.ts'
 import { archivedFields, type Field } from '#schemas/fields.ts'
@@ -86,27 +84,12 @@ export function verdictsSql(ruleSet: RuleSet, range: TimeRange, slices: number):
 }
 
 /** One part of an hour: aggregation holds its groups in memory, so big hours are cut by minutes. */
-export function aggregateSql(ruleSet: RuleSet, hour: LocalHour, part: TimeRange): string {
-  const { status } = verdictColumns(ruleSet)
-  return `${aggregateSelectSql} FROM (
-      SELECT c.*, ${status} AS status FROM (${hourSql(hour)}) c
-      LEFT JOIN verdicts v ON c.raw_partition = v.raw_partition AND c.raw_offset = v.raw_offset
-      WHERE c.event_time >= ${part.start} AND c.event_time < ${part.end}
-        AND (v.verdict_rank IS NULL OR v.verdict_rank <> ${copyRank})
-    ) judged ${aggregateGroupSql}`
-}
+export const aggregateSql = (ruleSet: RuleSet, hour: LocalHour, part: TimeRange): string =>
+  judgedAggregatesSql(ruleSet, `(${hourSql(hour)})`, part)
 
 /** Verdicts of an hour's clicks that are not simply valid: with the raw file, a receipt of each click. */
-export function hourVerdictsSql(ruleSet: RuleSet, hour: LocalHour): string {
-  const { status, rule } = verdictColumns(ruleSet)
-  const isCopy = `v.verdict_rank = ${copyRank}`
-  return `SELECT c.advertiser_id, c.event_id, c.event_time, c.ad_id, c.raw_partition, c.raw_offset,
-      CASE WHEN ${isCopy} THEN 'copy' ELSE ${status} END AS status,
-      CASE WHEN ${isCopy} THEN 'copy' ELSE ${rule} END AS rule
-    FROM (${hourSql(hour)}) c
-    JOIN verdicts v ON c.raw_partition = v.raw_partition AND c.raw_offset = v.raw_offset
-    ORDER BY c.advertiser_id, c.event_id`
-}
+export const hourVerdictsSql = (ruleSet: RuleSet, hour: LocalHour): string =>
+  `${exceptionsSql(ruleSet, `(${hourSql(hour)})`)} ORDER BY ${exceptionsOrder.join(', ')}`
 
 /** Rows of other advertisers, as files of an earlier run hold them. */
 export const othersSql = (paths: readonly string[], advertiserId: string): string =>

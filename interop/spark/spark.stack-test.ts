@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
 import test, { type ExecutionContext } from 'ava'
 import fc from 'fast-check'
-import { aggregateGroupSql, aggregateSelectSql } from '#core/minute-aggregates.ts'
+import { judgedAggregatesSql } from '#core/judged-sql.ts'
 import { judgeNaively } from '#core/rules/naive.ts'
 import { defaultRuleSet, type RuleSet } from '#core/rules/rule-set.ts'
 import {
@@ -16,7 +16,6 @@ import {
   duckDbMacroSql,
   ruleSetSteps,
   type TimeRange,
-  verdictColumns,
 } from '#core/rules/set-based.ts'
 import type { RawClick } from '#schemas/fields.ts'
 import { scratchDir } from '../../tests/support/contract.ts'
@@ -75,16 +74,6 @@ const keptSteps = (ruleSet: RuleSet, range: TimeRange) =>
     ruleSetSteps(ruleSet, range).map(({ name, sql }) => [name, { sql, keep: true as const }]),
   )
 
-/** Query over `clicks` and `verdicts`: what a rebuild makes of them, as SQL that both engines run. */
-function aggregatesSql(ruleSet: RuleSet): string {
-  const { status } = verdictColumns(ruleSet)
-  return `${aggregateSelectSql} FROM (
-    SELECT c.*, ${status} AS status FROM clicks c LEFT JOIN verdicts v
-      ON c.raw_partition = v.raw_partition AND c.raw_offset = v.raw_offset
-    WHERE v.verdict_rank IS NULL OR v.verdict_rank <> ${copyRank}
-  ) judged ${aggregateGroupSql}`
-}
-
 test.serial(
   'Spark reads the archive and a staged run, and makes the same aggregates of it',
   async (t) => {
@@ -111,7 +100,7 @@ test.serial(
     t.deepEqual(inOrder(exceptions.rows), verdictRows(defaultRuleSet, clicks))
     const own = await spark.run({
       views: { clicks: archiveView(archive), ...keptSteps(defaultRuleSet, wholeOf(clicks)) },
-      sql: aggregatesSql(defaultRuleSet),
+      sql: judgedAggregatesSql(defaultRuleSet, 'clicks', wholeOf(clicks)),
     })
     t.deepEqual(comparableAggregates(own.rows), expected)
   },

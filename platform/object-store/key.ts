@@ -1,6 +1,7 @@
 // What an object key may be, the same in every store. Stores on file systems (S3 servers among
 // them) cannot have one key as the folder of another: nobody writes both `a` and `a/b`.
 import { ClickledgerError } from '#schemas/errors.ts'
+import type { Settings } from '../config.ts'
 
 /** S3's limit, less what a namespace may take. */
 const keyBytesMax = 960
@@ -18,3 +19,7 @@ export function checkObjectKey(key: string): void {
     key.split('/').every((name) => name !== '' && name !== '.' && name !== '..')
   if (!isKey) throw new ClickledgerError('bad-request', `"${key}" is not an object key`)
 }
+
+/** What stands before every key in a bucket that several installations share. */
+export const objectPrefix = ({ CLICKLEDGER_NAMESPACE: namespace }: Settings): string =>
+  namespace === '' ? '' : `${namespace}/`

@@ -20,7 +20,7 @@ import {
 import { ClickledgerError } from '#schemas/errors.ts'
 import type { Settings } from '../config.ts'
 import { backoffMs, pause } from '../wait.ts'
-import { checkObjectKey } from './key.ts'
+import { checkObjectKey, objectPrefix } from './key.ts'
 import { type LocalCache, openLocalCache } from './local-cache.ts'
 import type { LocalFile, ObjectInfo, ObjectStore } from './port.ts'
 import { createS3Client } from './s3-client.ts'
@@ -44,8 +44,7 @@ const firstAnswerMs = 5_000
 export async function openS3Store({ settings }: { settings: Settings }): Promise<ObjectStore> {
   const client = createS3Client(settings)
   const bucket = settings.CLICKLEDGER_S3_BUCKET
-  const namespace = settings.CLICKLEDGER_NAMESPACE
-  const prefix = namespace === '' ? '' : `${namespace}/`
+  const prefix = objectPrefix(settings)
   try {
     // Not HeadBucket: its refusals have no body that would say why.
     await client.send(new ListObjectsV2Command({ Bucket: bucket, Prefix: prefix, MaxKeys: 1 }), {

@@ -89,6 +89,12 @@ function addBackfillRoute(app: Server, { catalogue, now }: BackfillRouteDeps): v
           'advertiser_id: an hour is judged under one rule set; leave rule_set out to rebuild one advertiser, or advertiser_id to change the rules',
         )
       }
+      if (engine === 'spark' && advertiser_id !== undefined) {
+        throw new ClickledgerError(
+          'bad-request',
+          'engine: spark rebuilds all advertisers of an hour; leave advertiser_id out, or engine',
+        )
+      }
       const runId = await requestRun(catalogue, now(), {
         ...{ kind: 'backfill', reason: why, createdBy: actorOf(principal) },
         plan: {

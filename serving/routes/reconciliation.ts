@@ -1,12 +1,12 @@
 // What reconciliation found: how the published hours compare with what the speed layer said of them.
 // Read from the catalogue alone; the batch layer compares on its own, after each publication.
 import { Type } from 'typebox'
+import { parseInstant } from '#core/buckets.ts'
 import type { Queryable } from '#platform/catalogue/port.ts'
 import { type Reconciliation, reconciliationOf } from '#platform/reconciliation.ts'
 import { ClickledgerError } from '#schemas/errors.ts'
 import { type DifferenceClass, differenceClasses } from '#schemas/reconciliation.ts'
 import { operators } from '../auth.ts'
-import { parseInstant } from '../buckets.ts'
 import { answers } from '../schemas.ts'
 import type { Server } from '../server.ts'
 
