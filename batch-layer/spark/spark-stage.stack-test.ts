@@ -1,6 +1,6 @@
 // Both engines stage the same: every row of the minute aggregates and of the verdicts, under the same
 // columns, whatever the plan. Needs Java and Python, no servers; the first run installs Spark.
-import { readdirSync } from 'node:fs'
+import { existsSync, readdirSync, truncateSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import fc from 'fast-check'
@@ -8,6 +8,7 @@ import { defaultRuleSet, type RuleSet } from '#core/rules/rule-set.ts'
 import type { Settings } from '#platform/config.ts'
 import { createLogger } from '#platform/log.ts'
 import { dataPaths, openObjectStore } from '#platform/stack.ts'
+import { ClickledgerError } from '#schemas/errors.ts'
 import { hourMs, hourOf } from '#schemas/paths.ts'
 import { archiveClicks } from '../../interop/archive-fixture.ts'
 import { openPython } from '../../interop/python.ts'
@@ -112,6 +113,25 @@ test.serial('random rule sets, an hour a task: all look back', async (t) => {
   }
   const hours = [...new Set(clicks.map(({ event_time }) => hourOf(event_time)))]
   await compareEngines(t, settings, await planOf(settings, ruleSet, hours, 1))
+})
+
+test.serial('a torn file of the archive is named, and nothing is staged', async (t) => {
+  const { settings, root, files, clicks } = await archiveClicks(t, clicksOfSomeHours(seed))
+  const [torn = ''] = files
+  truncateSync(join(root, torn), 100)
+  const hours = [...new Set(clicks.map(({ event_time }) => hourOf(event_time)))]
+  const tasks = await planOf(settings, defaultRuleSet, hours, 1e9)
+  const objects = await openObjectStore(settings)
+  t.teardown(() => objects.close())
+  const staging = stageWithSpark({
+    ...{ settings: sparkSettings(settings), objects, runId: 'spark', logger, signal: never },
+    tasks: tasks.filter((task) => task.hours.some((hour) => hour.files.includes(torn))),
+    onStaged: async () => {},
+  })
+  const error = await t.throwsAsync<ClickledgerError>(staging, { instanceOf: ClickledgerError })
+  t.is(error?.code, 'archive-gap')
+  t.true(error?.message.includes(torn), error?.message)
+  t.false(existsSync(join(root, 'runs')))
 })
 
 const onReal = realClicksMissing ? test.serial.skip : test.serial
