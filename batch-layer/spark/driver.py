@@ -127,6 +127,15 @@ def counts(session, frame, folder, columns):
     return {row[HOUR]: row.asDict() for row in read_back.groupBy(HOUR).agg(*sums).collect()}
 
 
+def caught(session, frame, folder):
+    """Clicks by hour and the rule that caught them; a copy's is called so."""
+    read_back = session.read.schema(frame.schema).parquet(folder)
+    found = {}
+    for row in read_back.groupBy(HOUR, "rule").agg(F.count("*").alias("clicks")).collect():
+        found.setdefault(row[HOUR], {})[row["rule"]] = row["clicks"]
+    return found
+
+
 def stage(spark, plan, task):
     session = spark.newSession()  # views of its own
     files = Files(spark, task["scratch"])
@@ -150,12 +159,19 @@ def stage(spark, plan, task):
         for frame in kept:
             frame.unpersist()
     counted = counts(session, aggregates, at["aggregates"], plan["counts"])
-    copies = counts(session, verdicts, at["verdicts"], plan["copies"])
+    rules = caught(session, verdicts, at["verdicts"])
     staged = move(files, task, aggregate_parts, verdict_parts)
     files.remove(task["scratch"])
-    nothing = dict.fromkeys([*plan["counts"], *plan["copies"]], 0)
+    nothing = dict.fromkeys(plan["counts"], 0)
     return [
-        {**nothing, **counted.get(hour, {}), **copies.get(hour, {}), "hour": hour, "files": names}
+        {
+            **nothing,
+            **{name: count for name, count in counted.get(hour, {}).items() if name in nothing},
+            "copies": rules.get(hour, {}).pop("copy", 0),
+            "rules": rules.get(hour, {}),
+            "hour": hour,
+            "files": names,
+        }
         for hour, names in staged.items()
     ]
 

@@ -32,9 +32,8 @@ export interface SparkPlan {
   /** Over `raw_files`: the archive's columns, unknown ones of older files empty. */
   readonly clicks: string
   readonly order: readonly string[]
-  /** Sums over staged aggregates and over staged verdicts, by the names of a StagedHour. */
+  /** Sums over staged aggregates, by the names of a StagedHour. */
   readonly counts: Readonly<Record<string, string>>
-  readonly copies: Readonly<Record<string, string>>
   readonly tasks: readonly SparkTask[]
 }
 
@@ -68,7 +67,6 @@ export const planFrame = {
     duplicate: 'duplicate_click_count',
     invalid: 'fraudulent_click_count',
   },
-  copies: { copies: "CASE WHEN status = 'copy' THEN 1 ELSE 0 END" },
 } satisfies Partial<SparkPlan>
 
 async function placesOf(

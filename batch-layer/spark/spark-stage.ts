@@ -81,11 +81,19 @@ function stagedHours(
 ): StagedHour[] {
   const nothing = { files: [], valid: 0, duplicate: 0, invalid: 0, copies: 0 }
   return hours.map(({ hour }) => {
-    const { files, valid, duplicate, invalid, copies } =
-      done.find((candidate) => candidate.hour === hour) ?? nothing
-    const keys = files.map((name) => stagedPath(runId, hour, name))
-    return { hour, ruleSet: ruleSet.version, files: keys, valid, duplicate, invalid, copies }
+    const found = done.find((candidate) => candidate.hour === hour) ?? nothing
+    const files = found.files.map((name) => stagedPath(runId, hour, name))
+    return { ...found, hour, ruleSet: ruleSet.version, files }
   })
+}
+
+/** Rows of other advertisers are taken over from an earlier run: for that nobody needs a cluster. */
+function refuseOneAdvertiser(tasks: readonly RebuildTask[]): void {
+  if (tasks.every(({ only }) => only === undefined)) return
+  throw new ClickledgerError(
+    'bad-request',
+    'the engine spark rebuilds all advertisers of an hour: leave the advertiser out, or use the engine piscina',
+  )
 }
 
 /**
@@ -98,6 +106,7 @@ function stagedHours(
 export async function stageWithSpark(options: SparkStageOptions): Promise<StagedHour[]> {
   const { settings, objects, runId, tasks, signal, logger, onStaged } = options
   refuseUnshared(settings)
+  refuseOneAdvertiser(tasks)
   const scratch = join(dataPaths(settings).scratch, 'rebuild')
   await mkdir(scratch, { recursive: true })
   const dir = await mkdtemp(join(scratch, 'spark-'))

@@ -30,6 +30,7 @@ export interface DriverHour {
   readonly duplicate: number
   readonly invalid: number
   readonly copies: number
+  readonly rules: Readonly<Record<string, number>>
 }
 
 const isLocal = (master: string) => /^local(\[|$)/.test(master)
