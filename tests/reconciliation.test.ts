@@ -51,7 +51,10 @@ function busyHours(count: number, salt: number): RawClick[] {
       received_time: click.received_time + below(random() < 0.5 ? 1_000 : hourMs),
       // Another network: another partition. Another time: a client that stamps each try anew.
       ...(random() < 0.3 ? { ip_hash: `ip-${below(40)}` } : {}),
-      ...(random() < 0.3 ? { event_time: click.event_time + below(20 * 60_000) } : {}),
+      // Not into an hour of nothing but copies: batch empties it, which only an operator may publish.
+      ...(random() < 0.3
+        ? { event_time: Math.min(click.event_time + below(20 * 60_000), start + 2 * hourMs - 1) }
+        : {}),
     }))
   // A node that ships late brings old clicks after newer ones of others.
   const shipped = [...clicks, ...again].map((click) => ({
