@@ -1,6 +1,6 @@
 // Reconciliation by injury: what is taken from the verdicts of the speed layer, added to them or
 // changed in them is found and named; and what is sound has a name that alarms nobody.
-import test, { type ExecutionContext } from 'ava'
+import test from 'ava'
 import { judgeNaively } from '#core/rules/naive.ts'
 import { defaultRuleSet } from '#core/rules/rule-set.ts'
 import { until } from '#platform/wait.ts'
@@ -15,16 +15,17 @@ import { readRawClicks } from './support/conservation.ts'
 import { type Layers, startLayers } from './support/layers.ts'
 import { clickWith, seed } from './support/random-clicks.ts'
 import {
+  alone,
   type Found,
   readFound,
   reconcileAgain,
   reconcileAll,
   reconcileParts,
   rewriteJudged,
+  sealedLayers,
+  start,
 } from './support/reconciliation.ts'
 import { embedded } from './support/stacks.ts'
-
-const start = Date.UTC(2026, 2, 1, 10)
 
 /**
  * Two hours of clicks as the world sends them: repeats over minutes and hours, some on other networks,
@@ -64,18 +65,6 @@ function busyHours(count: number, salt: number): RawClick[] {
   return shipped.sort((a, b) => a.at - b.at).map(({ click }) => click)
 }
 
-async function sealedLayers(t: ExecutionContext, clicks: readonly RawClick[]): Promise<Layers> {
-  t.log(`seed ${seed}`)
-  const env = { CLICKLEDGER_RECONCILE_INTERVAL: 'PT1H', ...embedded.env(t) } // the test says when
-  const layers = await startLayers(env, start + 5 * 60_000)
-  t.teardown(() => layers.close())
-  await layers.append(clicks)
-  await layers.judged()
-  layers.clock.advance(6 * hourMs)
-  await layers.sealed(start + 5 * hourMs)
-  return layers
-}
-
 const alarms = ({ classes }: Found) =>
   alarmingClasses.reduce((sum, name) => sum + (classes[name] ?? 0), 0)
 
@@ -91,13 +80,6 @@ async function naiveDifferences(layers: Layers): Promise<number> {
     return said?.status !== right?.status || said?.rule !== right?.rule
   }).length
 }
-
-/** A click that shares nothing with any other. */
-const alone = (id: string, at: number): RawClick =>
-  clickWith({
-    ...{ event_id: id, advertiser_id: 'adv-0', ad_id: id, visitor: id, ip_hash: id },
-    ...{ event_time: at, received_time: at },
-  })
 
 test('a sound installation: every difference is found, and none of them alarms', async (t) => {
   const layers = await sealedLayers(t, busyHours(6_000, 1))
