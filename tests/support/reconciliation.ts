@@ -1,13 +1,42 @@
 // Reconciliation on the layers of a test: what the scheduler would hand to it, in this process.
 import { join } from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
+import type { ExecutionContext } from 'ava'
 import { type Reconciliation, reconciliationOf } from '#platform/reconciliation.ts'
 import { createRuleSets } from '#platform/rule-sets.ts'
+import type { RawClick } from '#schemas/fields.ts'
 import { hourMs, hourOf } from '#schemas/paths.ts'
 import type { DifferenceClass, DifferenceExample } from '#schemas/reconciliation.ts'
 import { findDifferences } from '../../batch-layer/reconcile/differences-worker.ts'
 import { type ReconcileParts, reconcileDue } from '../../batch-layer/reconcile/reconcile.ts'
-import type { Layers } from './layers.ts'
+import { type Layers, startLayers } from './layers.ts'
+import { clickWith, seed } from './random-clicks.ts'
+import { embedded } from './stacks.ts'
+
+export const start = Date.UTC(2026, 2, 1, 10)
+
+/** A click that shares nothing with any other. */
+export const alone = (id: string, at: number): RawClick =>
+  clickWith({
+    ...{ event_id: id, advertiser_id: 'adv-0', ad_id: id, visitor: id, ip_hash: id },
+    ...{ event_time: at, received_time: at },
+  })
+
+/** Layers on which these clicks are judged and sealed; hours are compared when the test says so. */
+export async function sealedLayers(
+  t: ExecutionContext,
+  clicks: readonly RawClick[],
+): Promise<Layers> {
+  t.log(`seed ${seed}`)
+  const env = { CLICKLEDGER_RECONCILE_INTERVAL: 'PT1H', ...embedded.env(t) }
+  const layers = await startLayers(env, start + 5 * 60_000)
+  t.teardown(() => layers.close())
+  await layers.append(clicks)
+  await layers.judged()
+  layers.clock.advance(6 * hourMs)
+  await layers.sealed(start + 5 * hourMs)
+  return layers
+}
 
 export function reconcileParts({ settings, clock, catalogue, log }: Layers): ReconcileParts {
   return {
