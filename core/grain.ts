@@ -2,7 +2,7 @@
 // used only where the whole of it lies in the range, below the boundary, and in one bucket: days are
 // UTC days, so a day of New York is made of hours, and one of Kolkata needs minutes at its edges.
 import { ClickledgerError } from '#schemas/errors.ts'
-import { dayMs, dayOf, hourMs } from '#schemas/paths.ts'
+import { dayMs, hourMs } from '#schemas/paths.ts'
 import { type Interval, splitAtBoundary } from './boundary.ts'
 import { bucketEnd, bucketStart, zoneOffsetMs } from './buckets.ts'
 import type { Dropped, ReportQuery } from './report-query.ts'
@@ -41,15 +41,17 @@ function cut({ start, end }: Interval, coarsest: Grain): GrainPart[] {
   ]
 }
 
-/** Zones change their offset at most once a day: its ends tell about the hours in between. */
-function cutByHour({ start, end }: Interval, timeZone: string): GrainPart[] {
+/** Zones change their offset at most once a day: where its ends are alike, so are the hours between. */
+function cutByHour({ start, end }: Interval, timeZone: string, step: number = dayMs): GrainPart[] {
   if (timeZone === 'UTC') return cut({ start, end }, 'hour')
   const parts: GrainPart[] = []
   const isWhole = (time: number) => zoneOffsetMs(time, timeZone) % hourMs === 0
   for (let from = start; from < end; ) {
-    const to = Math.min(end, dayOf(from) + dayMs)
-    const whole = isWhole(from) && isWhole(to - 1)
-    parts.push(...cut({ start: from, end: to }, whole ? 'hour' : 'minute'))
+    const to = Math.min(end, Math.floor(from / step) * step + step)
+    const [first, last] = [isWhole(from), isWhole(to - 1)]
+    const some = { start: from, end: to }
+    if (first !== last && step > hourMs) parts.push(...cutByHour(some, timeZone, hourMs))
+    else parts.push(...cut(some, first && last ? 'hour' : 'minute'))
     from = to
   }
   return parts
