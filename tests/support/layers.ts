@@ -47,6 +47,7 @@ export async function startLayers(
 ): Promise<Layers> {
   const settings = readSettings({
     CLICKLEDGER_SEAL_INTERVAL: 'PT0.1S',
+    CLICKLEDGER_GUARD_PERCENT: '100', // random clicks differ much between speed and batch
     ...env,
   })
   const clock = createClock(startsAt - Date.now())
