@@ -352,6 +352,12 @@ export const settings = {
     min: 1,
     doc: 'Copies of each realtime task. With two, answers stay whole while one dies.',
   },
+  CLICKLEDGER_DRUID_LOAD_TASKS: {
+    type: 'int',
+    default: '1',
+    min: 1,
+    doc: 'Sub-tasks that load hours into Druid at once, each in a task slot of its own; 1: a load needs no second slot. Raise it to what the cluster has to spare.',
+  },
   CLICKLEDGER_DRUID_TASK_DURATION: {
     type: 'duration',
     default: 'PT1H',

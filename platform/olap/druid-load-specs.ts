@@ -38,7 +38,7 @@ function aggregateSchema(view: View, dataSource: string, intervals: readonly str
 }
 
 /** Replaces the schema's intervals by the rows of the input, whatever was there before. */
-const replaceTask = (id: string, dataSchema: Spec, input: Spec): Spec => ({
+const replaceTask = (id: string, dataSchema: Spec, input: Spec, subTasks = 1): Spec => ({
   type: 'index_parallel',
   id,
   spec: {
@@ -47,7 +47,9 @@ const replaceTask = (id: string, dataSchema: Spec, input: Spec): Spec => ({
     tuningConfig: {
       type: 'index_parallel',
       partitionsSpec: { type: 'dynamic', maxRowsPerSegment: 5_000_000 },
-      maxNumConcurrentSubTasks: 1, // in its own slot: never waits for a second one
+      maxNumConcurrentSubTasks: subTasks, // 1: in its own slot, it never waits for a second one
+      // A file is an hour: so an hour is rolled up by one sub-task, as it would be by one task.
+      ...(subTasks > 1 ? { splitHintSpec: { type: 'maxSize', maxNumFiles: 1 } } : {}),
       maxRowsInMemory: 150_000,
       maxParseExceptions: 0, // a row that is left out would be a wrong bill
       logParseExceptions: true,
@@ -66,13 +68,17 @@ const ownLayer = (view: View): Spec => ({
   ],
 })
 
-/** @param uris - gzipped JSON lines of aggregates, at least one line for each hour */
+/**
+ * @param uris - gzipped JSON lines of aggregates, at least one line for each hour, a file for an hour
+ * @param subTasks - at once, at most
+ */
 export function loadTask(
   id: string,
   names: DruidNames,
   view: 'batch' | 'hour',
   hours: readonly number[],
   uris: readonly string[],
+  subTasks: number,
 ): Spec {
   const intervals = hours.map((hour) => intervalOf(hour, hour + hourMs))
   const schema = {
@@ -80,7 +86,7 @@ export function loadTask(
     transformSpec: ownLayer(view),
   }
   const input = { inputSource: { type: 's3', uris }, inputFormat: { type: 'json' } }
-  return replaceTask(id, schema, input)
+  return replaceTask(id, schema, input, subTasks)
 }
 
 /** Makes one day anew from the hours that are published. */

@@ -31,6 +31,8 @@ export interface LoadParts {
   readonly objects: ObjectStore
   /** A directory of this store's own. */
   readonly scratch: string
+  /** Sub-tasks of a load at once. */
+  readonly subTasks: number
 }
 
 /** One row without clicks that says where the hour is from; an empty hour has it, too. */
@@ -77,7 +79,7 @@ const chunksOf = <T>(list: readonly T[], size: number): T[][] =>
   )
 
 export function createLoads(parts: LoadParts) {
-  const { names, tasks, shown, objects, scratch } = parts
+  const { names, tasks, shown, objects, scratch, subTasks } = parts
 
   /** @returns the load's object key */
   const hand = async (load: HourLoad): Promise<string> => {
@@ -107,6 +109,7 @@ export function createLoads(parts: LoadParts) {
           ...([id, names, view] as const),
           loads.map(({ hour }) => hour),
           keys.map(names.objectUri),
+          subTasks,
         ),
       inForce: () => isShown(view === 'batch' ? 'minute' : 'hour', loads),
     })

@@ -29,11 +29,14 @@ test('all views have every dimension and metric of the schemas', (t) => {
     dimensions: ['layer', ...dimensionNames],
     metrics: [...metricNames],
   })
-  t.deepEqual(namesOf(schemaOf(loadTask('id', names, 'batch', [0], ['s3://b/k']))), {
+  t.deepEqual(namesOf(schemaOf(loadTask('id', names, 'batch', [0], ['s3://b/k'], 1))), {
     dimensions: ['layer', 'run', ...dimensionNames],
     metrics: [...metricNames],
   })
-  for (const task of [loadTask('id', names, 'hour', [0], ['s3://b/k']), dayTask('id', names, 0)]) {
+  for (const task of [
+    loadTask('id', names, 'hour', [0], ['s3://b/k'], 1),
+    dayTask('id', names, 0),
+  ]) {
     t.deepEqual(namesOf(schemaOf(task)), {
       dimensions: ['layer', 'mark', ...dimensionNames],
       metrics: [...metricNames],

@@ -53,7 +53,8 @@ export async function openDruidStore({
     })
     const scratch = join(settings.CLICKLEDGER_DATA_DIR, 'scratch', 'olap')
     const shown = createShown({ client, names, segments })
-    const loads = createLoads({ names, tasks, shown, objects, scratch })
+    const { CLICKLEDGER_DRUID_LOAD_TASKS: subTasks } = settings
+    const loads = createLoads({ names, tasks, shown, objects, scratch, subTasks })
     return storeOf({ client, names, segments, realtime, loads, settings, log, stopping })
   } catch (error) {
     await client.close()
