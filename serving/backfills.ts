@@ -52,7 +52,7 @@ export async function untilPlanned(catalogue: Queryable, runId: string): Promise
   const deadline = Date.now() + plannedWithinMs
   for (;;) {
     const run = await runById(catalogue, runId)
-    if (run.status === 'failed') {
+    if (run.status === 'failed' && !run.plan) {
       const { code, error } = (run.result ?? {}) as { code?: unknown; error?: unknown }
       throw new ClickledgerError(isCode(code) ? code : 'internal', `${error} (run ${runId})`)
     }

@@ -1,6 +1,7 @@
 // Hours with their files as local paths, for engines that read files.
 import type { DuckDBConnection } from '@duckdb/node-api'
 import type { ObjectStore } from '#platform/object-store/port.ts'
+import { ClickledgerError } from '#schemas/errors.ts'
 import { archivedFields, type Field } from '#schemas/fields.ts'
 import type { HourFiles } from './plan.ts'
 import { type LocalHour, olderFilesSql } from './stage-sql.ts'
@@ -18,7 +19,19 @@ export async function localPaths(objects: ObjectStore, keys: readonly string[]):
   return paths
 }
 
-/** Hours without files are left out. @throws ClickledgerError `archive-gap` for a missing file */
+/**
+ * What an engine said about a local file, told with the object's key: that is what can be restored.
+ * @param files - local path -> object key
+ */
+export function namedFault(error: unknown, files: ReadonlyMap<string, string>): unknown {
+  const { message } = error as Error
+  const path = [...files.keys()].find((file) => message.includes(file))
+  if (path === undefined) return error
+  const detail = `${files.get(path)} cannot be read; restore the object (${message})`
+  return new ClickledgerError('archive-gap', detail, error)
+}
+
+/** Hours without files are left out. @throws ClickledgerError `archive-gap` for a missing or broken file */
 export async function localHours(
   connection: DuckDBConnection,
   objects: ObjectStore,
@@ -26,17 +39,18 @@ export async function localHours(
   fields: readonly Field[] = archivedFields,
 ): Promise<LocalHour[]> {
   const local: { hour: number; paths: string[] }[] = []
+  const keys = new Map<string, string>()
   for (const { hour, files } of hours) {
     if (files.length === 0) continue
-    local.push({ hour, paths: await localPaths(objects, files) })
+    const paths = await localPaths(objects, files)
+    for (const [i, path] of paths.entries()) keys.set(path, files[i] ?? '')
+    local.push({ hour, paths })
   }
   if (local.length === 0) return []
-  const found = await connection.runAndReadAll(
-    olderFilesSql(
-      local.flatMap(({ paths }) => paths),
-      fields,
-    ),
-  )
+  const sql = olderFilesSql([...keys.keys()], fields)
+  const found = await connection.runAndReadAll(sql).catch((error: unknown) => {
+    throw namedFault(error, keys)
+  })
   const older = new Set(found.getRows().map(([path]) => String(path)))
   return local.map((hour) => ({ ...hour, isOlder: hour.paths.some((path) => older.has(path)) }))
 }

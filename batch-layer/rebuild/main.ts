@@ -1,7 +1,6 @@
 // Rebuilds and the boundary: Parquet in, authoritative aggregates out. Wiring only.
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { Piscina } from 'piscina'
 import type { Settings } from '#platform/config.ts'
 import { reportHeartbeat } from '#platform/heartbeats.ts'
 import { type LayerContext, loopLayer, type RunningLayer } from '#platform/layer.ts'
@@ -12,6 +11,7 @@ import { createRuleSets } from '#platform/rule-sets.ts'
 import { dataPaths, openCatalogue, openEventLog, openObjectStore } from '#platform/stack.ts'
 import { pause } from '#platform/wait.ts'
 import { ClickledgerError } from '#schemas/errors.ts'
+import { openWorkerPool, type WorkerPool } from '../pool.ts'
 import { runReconciliation } from '../reconcile/run.ts'
 import { stageWithSpark } from '../spark/spark-stage.ts'
 import type { AffectedInput } from './affected-worker.ts'
@@ -25,21 +25,16 @@ import { createScheduler, type RebuildOrder } from './scheduler.ts'
 import { createSealing } from './sealing.ts'
 import type { StagedHour } from './stage-worker.ts'
 
-const worker = (file: string, name: string) => ({
-  filename: new URL(file, import.meta.url).href,
-  name,
-})
-
 /** How often somebody's request is looked for. */
 const queueEveryMs = 250
 
-const workOn = (pool: Piscina, settings: Settings) => ({
+const workOn = (pool: WorkerPool, settings: Settings) => ({
   stage: (runId: string, task: RebuildTask): Promise<StagedHour[]> =>
-    pool.run({ runId, task, settings }, worker('stage-worker.ts', 'stageTask')),
+    pool.run('stageTask', { runId, task, settings }),
   compare: (hours: CompareInput['hours'], by: CompareInput['by']): Promise<Change[]> =>
-    pool.run({ hours, by, settings }, worker('compare-worker.ts', 'compareHours')),
+    pool.run('compareHours', { hours, by, settings }),
   affected: (input: Omit<AffectedInput, 'settings'>): Promise<number[]> =>
-    pool.run({ ...input, settings }, worker('affected-worker.ts', 'affectedHours')),
+    pool.run('affectedHours', { ...input, settings }),
 })
 
 export interface RunningRebuild extends RunningLayer {
@@ -56,11 +51,7 @@ export async function runRebuild(
   const log = await openEventLog(settings, clock.now)
   await rm(join(dataPaths(settings).scratch, 'rebuild'), { recursive: true, force: true })
   const objects = await openObjectStore(settings)
-  const pool = new Piscina({
-    minThreads: 0,
-    maxThreads: settings.CLICKLEDGER_REBUILD_WORKERS,
-    idleTimeout: 10_000,
-  })
+  const pool = openWorkerPool(settings.CLICKLEDGER_REBUILD_WORKERS)
   const sealing = createSealing({
     catalogue,
     log,
@@ -145,15 +136,11 @@ export async function runRebuild(
   await isActive() // before anybody asks for numbers
   const reconciling = runReconciliation({
     ...{ ...parts, settings, isActive: () => lease.isHeld && isInOrder },
-    compare: (input) =>
-      pool.run(
-        { ...input, settings },
-        worker('../reconcile/differences-worker.ts', 'findDifferences'),
-      ),
+    compare: (input) => pool.run('findDifferences', { ...input, settings }),
   })
   const ended = Promise.all([looking(), working(), reconciling]).then(async () => {
     await scheduler.idle()
-    await pool.destroy()
+    await pool.close()
     await lease.release().catch(() => {}) // it runs out by itself
     await Promise.all([log.close(), objects.close(), catalogue.close()])
   })

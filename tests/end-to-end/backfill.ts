@@ -132,6 +132,39 @@ function changesOf(list: readonly Restatement[], runId: string): Record<string, 
   return Object.fromEntries([...changes].filter(([, change]) => change !== 0))
 }
 
+/** Asks for the report without a pause while the work goes on. @returns all answers */
+async function hammered(bench: Bench, work: () => Promise<unknown>): Promise<HourCounts[]> {
+  const answers: HourCounts[] = []
+  let isOn = true
+  const reading = (async () => {
+    while (isOn) answers.push(await bench.report())
+  })()
+  await work().finally(() => {
+    isOn = false
+  })
+  await reading
+  return answers
+}
+
+const hourOfRow = (key: string) => key.slice(0, key.indexOf(' '))
+const ofHour = (counts: HourCounts, hour: string) =>
+  JSON.stringify(
+    Object.entries(counts)
+      .filter(([key]) => hourOfRow(key) === hour)
+      .sort(),
+  )
+
+/** Hours of answers that show neither all of one side nor all of the other. */
+function mixedHours(answers: readonly HourCounts[], a: HourCounts, b: HourCounts): string[] {
+  const starts = [...new Set(Object.keys(a).map(hourOfRow))]
+  return answers.flatMap((answer) =>
+    starts.filter((hour) => {
+      const shown = ofHour(answer, hour)
+      return shown !== ofHour(a, hour) && shown !== ofHour(b, hour)
+    }),
+  )
+}
+
 function differenceOf(before: HourCounts, after: HourCounts): Record<string, number> {
   const keys = new Set([...Object.keys(before), ...Object.keys(after)])
   return Object.fromEntries(
@@ -173,19 +206,24 @@ export function testBackfill(test: TestFn, stack: TestStack): void {
     t.is(statusOf(refused), 409)
     t.is(codeOf(refused), 'run-conflict')
 
-    await post(`/v1/backfills/${run_id}/approve`, {})
-    await reaches(run_id, 'done')
+    const meanwhile = await hammered(bench, async () => {
+      await post(`/v1/backfills/${run_id}/approve`, {})
+      await reaches(run_id, 'done')
+    })
     const after = await report()
     t.deepEqual(after, await expected(tried))
     t.notDeepEqual(after, before)
+    t.deepEqual(mixedHours(meanwhile, before, after), [], 'an hour changes in one instant')
     t.deepEqual(changesOf(await restatements(), run_id), differenceOf(before, after))
     t.true((await restatements()).every(({ reason }) => reason === asked.reason))
 
     const back = await post<BackfillRun>(`/v1/backfills/${run_id}/rollback`, {
       reason: 'it was right',
     })
-    await reaches(back.run_id, 'done')
+    const returning = await hammered(bench, () => reaches(back.run_id, 'done'))
     t.deepEqual(await report(), before)
+    t.deepEqual(mixedHours(returning, before, after), [])
+    t.log(`${meanwhile.length + returning.length} answers while hours were replaced`)
     t.deepEqual(changesOf(await restatements(), back.run_id), differenceOf(after, before))
     const again = await t.throwsAsync(post(`/v1/backfills/${run_id}/rollback`, { reason: 'twice' }))
     t.is(codeOf(again), 'run-state')
@@ -260,6 +298,41 @@ export function testBackfill(test: TestFn, stack: TestStack): void {
     )
     t.is(codeOf(refused), 'archive-gap')
     t.true(refused?.message.includes(file.key), refused?.message)
+    t.deepEqual(await report(), before)
+  })
+
+  test('a file that was cut short, a rule set that is none: named, and nothing is published', async (t) => {
+    const { instance, report, reaches } = await openBench(t, stack)
+    const { post } = instance
+    const before = await report()
+    const objects = await openObjectStore(instance.settings)
+    t.teardown(() => objects.close())
+    const [file] = await Array.fromAsync(objects.list('raw/'))
+    const bytes = await objects.get(file?.key ?? '')
+    if (!(file && bytes)) return t.fail('no file is archived')
+    await objects.put(file.key, bytes.subarray(0, bytes.length / 2))
+    const { run_id } = await post<BackfillRun>('/v1/backfills', { ...range, reason: 'cut short' })
+    const failed = await reaches(run_id, 'failed')
+    t.like(failed.result, { code: 'archive-gap' })
+    const { error } = failed.result as { error: string }
+    t.true(error.includes(file.key), error)
+    t.deepEqual(await report(), before)
+
+    await objects.put(file.key, bytes)
+    await post(`/v1/backfills/${run_id}/resume`, {})
+    const waiting = await reaches(run_id, 'awaiting-approval')
+    t.is(waiting.diff?.changedHours, 0)
+    await post(`/v1/backfills/${run_id}/cancel`, {})
+
+    const rules = { rules: [{ id: 'x', kind: 'repeat', key: ['nothing'], window: 'PT1S' }] }
+    const refused = await t.throwsAsync(post('/v1/rehearsals', { ...range, rules }))
+    t.is(codeOf(refused), 'invalid-rule-set')
+    const ahead = { from: iso(end + 24 * hourMs), to: iso(end + 25 * hourMs), reason: 'ahead' }
+    t.is(codeOf(await t.throwsAsync(post('/v1/backfills', ahead))), 'bad-request')
+    const unknown = await t.throwsAsync(
+      post('/v1/backfills', { ...range, reason: 'x', rule_set: 99 }),
+    )
+    t.is(codeOf(unknown), 'not-found')
     t.deepEqual(await report(), before)
   })
 }
