@@ -3,6 +3,7 @@
 // only planning and publishing take their turn with it.
 import { persist } from '#platform/catalogue/persist.ts'
 import type { Logger } from '#platform/log.ts'
+import { ClickledgerError } from '#schemas/errors.ts'
 import type { RunPlan } from '#schemas/runs.ts'
 import { completePlan, type PlanParts } from './backfill-plan.ts'
 import { heldHours, refuseHeld } from './held-hours.ts'
@@ -73,7 +74,8 @@ export function createQueue(parts: QueueParts) {
           )
         }
       } catch (error) {
-        logger.error({ err: error, ...logged }, 'run failed')
+        const isTold = error instanceof ClickledgerError // somebody reads it with the run
+        logger[isTold ? 'warn' : 'error']({ err: error, ...logged }, 'run failed')
       }
       return true
     },
