@@ -21,6 +21,8 @@ import type { TestStack } from '../support/stacks.ts'
 
 const kills = Number(process.env.FAULT_KILLS ?? 4)
 const upMsMax = 3_000
+/** Publishing is short: after an approval the kill comes soon. */
+const publishMsMax = 300
 const hours = 12
 const deadline = { timeoutMs: 120_000, everyMs: 100 }
 const iso = (time: number) => new Date(time).toISOString()
@@ -45,7 +47,7 @@ export function testBackfillKilled(test: TestFn, stack: TestStack): void {
       CLICKLEDGER_ARCHIVE_INTERVAL: 'PT0.3S',
       CLICKLEDGER_SEAL_INTERVAL: 'PT0.2S',
       CLICKLEDGER_REBUILD_TASK_CLICKS: '1', // each hour by itself
-      CLICKLEDGER_REBUILD_PAUSE: 'PT0.2S', // so that kills fall between hours
+      CLICKLEDGER_REBUILD_PAUSE: 'PT0.1S', // so that kills fall between hours
     }
     const settings = readSettings(env)
     const first = hourOf(Date.now()) - 30 * hourMs
@@ -109,16 +111,21 @@ export function testBackfillKilled(test: TestFn, stack: TestStack): void {
     const { run_id } = await ask<BackfillRun>('/v1/backfills', asked)
 
     const killedIn: string[] = []
+    let isApproved = false
     const step = async (): Promise<boolean> => {
       const { status, result } = await ask<BackfillRun>(`/v1/backfills/${run_id}`)
       if (status === 'failed') throw new Error(JSON.stringify(result))
       if (status === 'interrupted') await ask(`/v1/backfills/${run_id}/resume`, {})
-      if (status === 'awaiting-approval') await ask(`/v1/backfills/${run_id}/approve`, {})
+      isApproved = status === 'awaiting-approval'
+      if (isApproved) await ask(`/v1/backfills/${run_id}/approve`, {})
       return status === 'done'
     }
     for (let kill = 1; kill <= kills; kill++) {
       if (await step()) break
-      await pause(random() * upMsMax)
+      // Every other kill is for the publication.
+      const goesOn = async () => isApproved || (await step())
+      if (kill % 2 === 0) await until(goesOn, { ...deadline, what: 'it can be approved' })
+      await pause(random() * (isApproved ? publishMsMax : upMsMax))
       killedIn.push((await ask<BackfillRun>(`/v1/backfills/${run_id}`)).status)
       await restart()
       for (const [hour, row] of Object.entries(await report())) {
