@@ -1,12 +1,10 @@
 // A worker that compares staged files of an hour with those published before: what publishing would
 // change, by advertiser for people, by ad for the restatement record. Only what differs goes back.
-import { mkdir, mkdtemp, rm } from 'node:fs/promises'
-import { join } from 'node:path'
-import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
+import type { DuckDBConnection } from '@duckdb/node-api'
 import type { Settings } from '#platform/config.ts'
 import type { ObjectStore } from '#platform/object-store/port.ts'
-import { dataPaths, openObjectStore } from '#platform/stack.ts'
 import { type SumMetricName, sumMetrics } from '#schemas/metrics.ts'
+import { withWorkspace } from '../workspace.ts'
 
 export type Counts = Readonly<Record<SumMetricName, number>>
 
@@ -78,25 +76,10 @@ async function compareHour(
 }
 
 /** What differs between the two sides of each hour. */
-export async function compareHours({ hours, by, settings }: CompareInput): Promise<Change[]> {
-  const scratch = join(dataPaths(settings).scratch, 'rebuild')
-  await mkdir(scratch, { recursive: true })
-  const dir = await mkdtemp(join(scratch, 'compare-'))
-  const objects = await openObjectStore(settings)
-  const db = await DuckDBInstance.create(':memory:', {
-    threads: '1',
-    memory_limit: `${settings.CLICKLEDGER_REBUILD_MEMORY}B`,
-    temp_directory: dir,
-  })
-  const connection = await db.connect()
-  try {
+export function compareHours({ hours, by, settings }: CompareInput): Promise<Change[]> {
+  return withWorkspace(settings, { name: 'compare' }, async ({ connection, objects }) => {
     const changes: Change[] = []
     for (const pair of hours) changes.push(...(await compareHour(connection, objects, pair, by)))
     return changes
-  } finally {
-    connection.closeSync()
-    db.closeSync()
-    await objects.close()
-    await rm(dir, { recursive: true, force: true })
-  }
+  })
 }

@@ -1,13 +1,13 @@
 // A rebuild worker (a piscina thread, one DuckDB thread): judges the hours of one task and stages
 // what they amount to. Only small numbers go back to the planner.
-import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
+import type { DuckDBConnection } from '@duckdb/node-api'
 import type { Settings } from '#platform/config.ts'
 import type { ObjectStore } from '#platform/object-store/port.ts'
-import { dataPaths, openObjectStore } from '#platform/stack.ts'
 import { pause } from '#platform/wait.ts'
 import { hourMs, stagedFolder, stagedPath, verdictsName } from '#schemas/paths.ts'
+import { type Workspace, withWorkspace } from '../workspace.ts'
 import { localHours } from './local-hours.ts'
 import type { RebuildTask } from './plan.ts'
 import {
@@ -123,56 +123,41 @@ async function stageHour(
 
 /** Stages the hours of a task: aggregates and verdicts under the run's own prefix. */
 export async function stageTask(input: StageInput): Promise<StagedHour[]> {
-  const staged = await stageHours(input)
+  const staged = await withWorkspace(input.settings, { name: 'task', inFile: true }, (workspace) =>
+    stageHours(input, workspace),
+  )
   await pause(input.settings.CLICKLEDGER_REBUILD_PAUSE)
   return staged
 }
 
-async function stageHours(input: StageInput): Promise<StagedHour[]> {
+async function stageHours(input: StageInput, workspace: Workspace): Promise<StagedHour[]> {
   const { task, settings } = input
   const { ruleSet } = task
-  const scratch = join(dataPaths(settings).scratch, 'rebuild')
-  await mkdir(scratch, { recursive: true })
-  const dir = await mkdtemp(join(scratch, 'task-'))
-  const objects = await openObjectStore(settings)
-  const db = await DuckDBInstance.create(join(dir, 'work.duckdb'), {
-    threads: '1',
-    memory_limit: `${settings.CLICKLEDGER_REBUILD_MEMORY}B`,
-    temp_directory: dir,
-    preserve_insertion_order: 'false',
-  })
-  const connection = await db.connect()
-  try {
-    const ofTask = (hour: LocalHour): LocalHour =>
-      task.only ? { ...hour, advertiserId: task.only.advertiserId } : hour
-    const own = (await localHours(connection, objects, task.hours)).map(ofTask)
-    const staged: StagedHour[] = []
-    const nothing = { files: [], valid: 0, duplicate: 0, invalid: 0, copies: 0 }
-    if (own.length > 0) {
-      const hours = [...(await localHours(connection, objects, task.lookBack)).map(ofTask), ...own]
-      await connection.run(`CREATE TEMP VIEW clicks AS ${clicksSql(hours)}`)
-      const start = task.hours[0]?.hour ?? 0
-      const end = (task.hours[task.hours.length - 1]?.hour ?? 0) + hourMs
-      const clicks = task.hours.reduce((sum, hour) => sum + hour.clicks, 0)
-      const slices = Math.max(
-        1,
-        Math.ceil((clicks * judgingBytesPerClick) / settings.CLICKLEDGER_REBUILD_MEMORY),
-      )
-      for (const sql of verdictsSql(ruleSet, { start, end }, slices)) await connection.run(sql)
-    }
-    for (const { hour, clicks } of task.hours) {
-      const local = own.find((candidate) => candidate.hour === hour)
-      staged.push(
-        local
-          ? await stageHour(connection, objects, dir, input, { ...local, clicks })
-          : { hour, ruleSet: ruleSet.version, ...nothing },
-      )
-    }
-    return staged
-  } finally {
-    connection.closeSync()
-    db.closeSync()
-    await objects.close()
-    await rm(dir, { recursive: true, force: true })
+  const { connection, objects, dir } = workspace
+  const ofTask = (hour: LocalHour): LocalHour =>
+    task.only ? { ...hour, advertiserId: task.only.advertiserId } : hour
+  const own = (await localHours(connection, objects, task.hours)).map(ofTask)
+  const staged: StagedHour[] = []
+  const nothing = { files: [], valid: 0, duplicate: 0, invalid: 0, copies: 0 }
+  if (own.length > 0) {
+    const hours = [...(await localHours(connection, objects, task.lookBack)).map(ofTask), ...own]
+    await connection.run(`CREATE TEMP VIEW clicks AS ${clicksSql(hours)}`)
+    const start = task.hours[0]?.hour ?? 0
+    const end = (task.hours[task.hours.length - 1]?.hour ?? 0) + hourMs
+    const clicks = task.hours.reduce((sum, hour) => sum + hour.clicks, 0)
+    const slices = Math.max(
+      1,
+      Math.ceil((clicks * judgingBytesPerClick) / settings.CLICKLEDGER_REBUILD_MEMORY),
+    )
+    for (const sql of verdictsSql(ruleSet, { start, end }, slices)) await connection.run(sql)
   }
+  for (const { hour, clicks } of task.hours) {
+    const local = own.find((candidate) => candidate.hour === hour)
+    staged.push(
+      local
+        ? await stageHour(connection, objects, dir, input, { ...local, clicks })
+        : { hour, ruleSet: ruleSet.version, ...nothing },
+    )
+  }
+  return staged
 }

@@ -1,16 +1,14 @@
 // A worker that compares hours of one run with what the speed layer said. Only counts and a few
 // examples go back.
-import { mkdir, mkdtemp, rm } from 'node:fs/promises'
-import { join } from 'node:path'
-import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
+import type { DuckDBConnection } from '@duckdb/node-api'
 import type { Settings } from '#platform/config.ts'
 import type { ObjectStore } from '#platform/object-store/port.ts'
-import { dataPaths, openObjectStore } from '#platform/stack.ts'
 import { archivedFields, type Field, judgedFields } from '#schemas/fields.ts'
 import type { DifferenceClass, DifferenceExample } from '#schemas/reconciliation.ts'
 import { localHours, localPaths } from '../rebuild/local-hours.ts'
 import type { HourFiles } from '../rebuild/plan.ts'
 import { clicksSql } from '../rebuild/stage-sql.ts'
+import { withWorkspace } from '../workspace.ts'
 import { type DifferenceOptions, nameDifferences, type untold } from './differences.ts'
 
 /** Examples kept for each hour, advertiser and class. */
@@ -118,25 +116,8 @@ async function compare(
 }
 
 /** Differences between a run and the speed layer, hour by hour. */
-export async function findDifferences(input: DifferencesInput): Promise<FoundDifference[]> {
-  const { settings } = input
-  const scratch = join(dataPaths(settings).scratch, 'rebuild')
-  await mkdir(scratch, { recursive: true })
-  const dir = await mkdtemp(join(scratch, 'compare-'))
-  const objects = await openObjectStore(settings)
-  const db = await DuckDBInstance.create(join(dir, 'work.duckdb'), {
-    threads: '1',
-    memory_limit: `${settings.CLICKLEDGER_REBUILD_MEMORY}B`,
-    temp_directory: dir,
-    preserve_insertion_order: 'false',
-  })
-  const connection = await db.connect()
-  try {
-    return await compare(connection, objects, input)
-  } finally {
-    connection.closeSync()
-    db.closeSync()
-    await objects.close()
-    await rm(dir, { recursive: true, force: true })
-  }
+export function findDifferences(input: DifferencesInput): Promise<FoundDifference[]> {
+  return withWorkspace(input.settings, { name: 'compare', inFile: true }, (workspace) =>
+    compare(workspace.connection, workspace.objects, input),
+  )
 }
