@@ -2,7 +2,7 @@
 // that does not answer is `unavailable`. Retries are bounded, and only for what may be repeated.
 import { type Dispatcher, request } from 'undici'
 import { backoffMs, pause } from '#platform/wait.ts'
-import { ClickledgerError, type ErrorCode, errors } from '#schemas/errors.ts'
+import { ClickledgerError, isErrorCode } from '#schemas/errors.ts'
 
 const attemptsMax = 8
 const retryAfterMaxMs = 10_000
@@ -63,13 +63,10 @@ export async function callOnce(call: Call): Promise<Answer> {
   }
 }
 
-const isCode = (code: unknown): code is ErrorCode =>
-  typeof code === 'string' && Object.hasOwn(errors, code)
-
 /** The error that an answer of 400 and above stands for. */
 export function errorOf({ status, value }: Answer, call: Call): ClickledgerError {
   const { code, detail, fix } = (value ?? {}) as Record<string, unknown>
-  const known = isCode(code) ? code : status >= 500 ? 'internal' : 'bad-request'
+  const known = isErrorCode(code) ? code : status >= 500 ? 'internal' : 'bad-request'
   const path = new URL(call.url).pathname
   const text = typeof detail === 'string' ? detail : `status ${status}`
   return new ClickledgerError(

@@ -1,65 +1,22 @@
 // Runs as people read them: the plan, what would change, what a rehearsal found. And following one until
 // it ends or waits for somebody.
 import { pause } from '#platform/wait.ts'
-import { ClickledgerError, type ErrorCode, errors } from '#schemas/errors.ts'
+import { ClickledgerError, isErrorCode } from '#schemas/errors.ts'
+import type { SumMetricName } from '#schemas/metrics.ts'
+import type { Diff, DiffLine } from '../batch-layer/rebuild/diff.ts'
+import type { Rehearsal } from '../batch-layer/rebuild/rehearsal.ts'
+import type { Run } from '../serving/runs.ts'
 import { createProgress } from './progress.ts'
 import type { Session } from './session.ts'
 import { type Column, table } from './table.ts'
 
 const pollMs = 200
 
-type Counts = Readonly<Record<string, number>>
-interface Line {
-  readonly before: Counts
-  readonly after: Counts
-}
+type Line = DiffLine
 
-export interface BackfillRun {
-  readonly run_id: string
-  readonly kind: string
-  readonly status: string
-  readonly hours: number
-  readonly hours_done: number
-  readonly clicks: number
-  readonly plan: {
-    readonly from: string
-    readonly to: string
-    readonly hours: number
-    readonly files: number
-    readonly bytes: number
-    readonly clicks: number
-    readonly expected_seconds: number | null
-    readonly rule_sets: readonly number[]
-  } | null
+/** A run as the API answers it. */
+export interface BackfillRun extends Omit<Run, 'diff'> {
   readonly diff: Diff | null
-  readonly result: unknown
-}
-
-export interface Diff {
-  readonly changedHours: number
-  readonly total: Line
-  readonly hours: readonly (Line & { readonly hour: string })[]
-  readonly advertisers: readonly (Line & { readonly advertiser_id: string })[]
-  readonly violations: readonly {
-    readonly alarm: string
-    readonly hour: string
-    readonly advertiser_id: string
-    readonly before: number
-    readonly after: number
-  }[]
-  readonly violationsTotal: number
-}
-
-export interface Rehearsal {
-  readonly clicks: number
-  readonly total: Line
-  readonly rules: readonly {
-    readonly rule: string
-    readonly before: number
-    readonly after: number
-  }[]
-  readonly advertisers: readonly (Line & { readonly advertiser_id: string; readonly day: string })[]
-  readonly changed: number
 }
 
 const count = new Intl.NumberFormat('en-US')
@@ -67,17 +24,17 @@ const signed = new Intl.NumberFormat('en-US', { signDisplay: 'exceptZero' })
 const change = (before: number, after: number) =>
   `${signed.format(after - before)}${before > 0 ? ` (${signed.format(Math.round(((after - before) / before) * 1000) / 10)}%)` : ''}`
 
-const metrics: readonly [name: string, title: string][] = [
+const metrics: readonly [name: SumMetricName, title: string][] = [
   ['click_count', 'valid'],
   ['duplicate_click_count', 'duplicate'],
   ['fraudulent_click_count', 'invalid'],
 ]
 const countColumns: readonly Column<Line>[] = metrics.flatMap(([name, title]) => [
-  { title, right: true, of: ({ after }: Line) => count.format(after[name] ?? 0) },
+  { title, right: true, of: ({ after }: Line) => count.format(after[name]) },
   {
     title: 'change',
     right: true,
-    of: ({ before, after }: Line) => change(before[name] ?? 0, after[name] ?? 0),
+    of: ({ before, after }: Line) => change(before[name], after[name]),
   },
 ])
 
@@ -147,7 +104,6 @@ export function rehearsalTable({ clicks, total, rules, advertisers, changed }: R
 export const readRun = (session: Session, runId: string): Promise<BackfillRun> =>
   session.api.get(`/v1/backfills/${encodeURIComponent(runId)}`) as Promise<BackfillRun>
 
-const isCode = (code: unknown): code is ErrorCode => typeof code === 'string' && code in errors
 const rests = new Set(['done', 'awaiting-approval', 'cancelled', 'interrupted'])
 
 /**
@@ -171,7 +127,7 @@ export async function followRun(
     if (run.status === 'failed') {
       progress.finish()
       const { code, error } = (run.result ?? {}) as { code?: unknown; error?: unknown }
-      throw new ClickledgerError(isCode(code) ? code : 'internal', `run ${runId}: ${error}`)
+      throw new ClickledgerError(isErrorCode(code) ? code : 'internal', `run ${runId}: ${error}`)
     }
     await pause(pollMs, session.signal)
     session.signal?.throwIfAborted()

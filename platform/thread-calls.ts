@@ -1,7 +1,7 @@
 // Calls between threads: a table of async functions on one side, a proxy on the other. Errors keep
 // their code. Arguments and results must be cloneable.
 import type { MessagePort, Worker } from 'node:worker_threads'
-import { ClickledgerError, type ErrorCode, errors } from '#schemas/errors.ts'
+import { ClickledgerError, type ErrorCode, isErrorCode } from '#schemas/errors.ts'
 
 interface Call {
   readonly id: number
@@ -34,8 +34,7 @@ export function serveCalls(port: MessagePort, methods: Methods): void {
 /** An error that ended a thread lost its class on the way, but not its code. */
 export function revived(error: Error & { readonly code?: unknown }): Error {
   const { code, message, cause } = error
-  if (typeof code !== 'string' || !Object.hasOwn(errors, code)) return error
-  return new ClickledgerError(code as ErrorCode, message, cause)
+  return isErrorCode(code) ? new ClickledgerError(code, message, cause) : error
 }
 
 /** A proxy whose methods run in the worker; calls fail with `unavailable` once the worker is gone. */

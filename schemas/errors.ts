@@ -212,6 +212,10 @@ export const errors = {
 
 export type ErrorCode = keyof typeof errors
 
+/** Whether a value that came from elsewhere is one of the codes. */
+export const isErrorCode = (code: unknown): code is ErrorCode =>
+  typeof code === 'string' && Object.hasOwn(errors, code)
+
 /** A broken world (not a broken program): carries a code of the list above. */
 export class ClickledgerError extends Error {
   readonly code: ErrorCode

@@ -3,7 +3,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Catalogue, Queryable } from '#platform/catalogue/port.ts'
 import { pause } from '#platform/wait.ts'
-import { ClickledgerError, type ErrorCode, errors } from '#schemas/errors.ts'
+import { ClickledgerError, isErrorCode } from '#schemas/errors.ts'
 import { type RunAction, type RunKind, type RunPlan, runActions } from '#schemas/runs.ts'
 import { type Run, runsOf } from './runs.ts'
 
@@ -42,8 +42,6 @@ export async function runById(catalogue: Queryable, runId: string): Promise<Run>
   return run
 }
 
-const isCode = (code: unknown): code is ErrorCode => typeof code === 'string' && code in errors
-
 /**
  * Waits a while for the plan.
  * @throws ClickledgerError why it could not be planned: `bad-request`, `archive-gap`, `run-conflict`, ...
@@ -54,7 +52,7 @@ export async function untilPlanned(catalogue: Queryable, runId: string): Promise
     const run = await runById(catalogue, runId)
     if (run.status === 'failed' && !run.plan) {
       const { code, error } = (run.result ?? {}) as { code?: unknown; error?: unknown }
-      throw new ClickledgerError(isCode(code) ? code : 'internal', `${error} (run ${runId})`)
+      throw new ClickledgerError(isErrorCode(code) ? code : 'internal', `${error} (run ${runId})`)
     }
     if (run.status !== 'planned' || run.plan || Date.now() > deadline) return run
     await pause(lookEveryMs)

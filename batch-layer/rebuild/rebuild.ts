@@ -10,6 +10,7 @@ import { ClickledgerError } from '#schemas/errors.ts'
 import { hourMs } from '#schemas/paths.ts'
 import type { RunKind, RunPlan } from '#schemas/runs.ts'
 import { changesByHour, type Diff, type DiffParts, summarize, wrongHours } from './diff.ts'
+import { dirtyHours, readHours } from './dirty-hours.ts'
 import {
   type OnlyAdvertiser,
   planRebuild,
@@ -177,17 +178,13 @@ async function newClicks(
     0,
     ...(await Promise.all([...versions].map(async (v) => reachOf(await parts.ruleSetOf(v))))),
   )
-  const rows = await parts.catalogue.query<{ hour: number; version: number }>(
-    'SELECT hour, version FROM archive_hours ORDER BY hour',
-  )
-  const archive = rows.map(({ hour, version }) => ({
-    hour: Number(hour),
-    version: Number(version),
+  const { archive } = await readHours(parts.catalogue)
+  const built = [...published.values()].map(({ hour, archiveVersion, ruleSet }) => ({
+    ...{ hour, version: archiveVersion, ruleSet },
   }))
-  return (hour) => {
-    const known = published.get(hour)?.archiveVersion ?? -1
-    return archive.some((a) => a.hour <= hour && a.hour >= hour - reach && a.version > known)
-  }
+  const dirty = dirtyHours(archive, built, Number.POSITIVE_INFINITY, reach)
+  const hours = new Set(dirty.map(({ hour }) => hour))
+  return (hour) => hours.has(hour)
 }
 
 /** Reads the published totals back and compares them with what was staged. */

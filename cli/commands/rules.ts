@@ -1,7 +1,8 @@
 // rules show|set: the rule set in force, as data.
 import { readFile } from 'node:fs/promises'
 import type { Command } from 'commander'
-import { type BackfillRun, followRun, type Rehearsal, rehearsalTable } from '../backfill.ts'
+import type { Rehearsal } from '../../batch-layer/rebuild/rehearsal.ts'
+import { type BackfillRun, followRun, rehearsalTable } from '../backfill.ts'
 import { WrongUse } from '../exit.ts'
 import { hourRangeOptions } from '../hours.ts'
 import {
