@@ -2,6 +2,7 @@
 // be recorded, once, or store and catalogue are at odds.
 import test from 'ava'
 import { defaultRuleSet } from '#core/rules/rule-set.ts'
+import type { ObjectStore } from '#platform/object-store/port.ts'
 import type { OlapStore } from '#platform/olap/port.ts'
 import { openTestCatalogue } from '../../tests/support/catalogue.ts'
 import { failingCatalogue, type Weather } from '../../tests/support/failing-catalogue.ts'
@@ -17,6 +18,8 @@ const totals = {
 }
 
 const rest = {
+  kept: 3,
+  objects: {} as ObjectStore, // so few runs leave nothing to sweep
   taskClicksMax: 1_000,
   workers: 1,
   rails: { percent: 20, clicks: 100 },

@@ -11,12 +11,11 @@ import type { RebuildMetrics } from './metrics.ts'
 import { executeRun, type Outcome, type RebuildParts, recorded } from './rebuild.ts'
 import { rehearse } from './rehearsal.ts'
 import { endRun, type Run, runsIn, savePlan } from './runs.ts'
-import { type SweepParts, sweepRun, sweepStaged } from './sweep.ts'
+import { sweepRun } from './sweep.ts'
 
 export interface QueueParts extends RebuildParts, PlanParts {
   readonly logger: Logger
   readonly metrics: RebuildMetrics
-  readonly kept: SweepParts['kept']
   inTurn<T>(work: () => Promise<T>): Promise<T>
 }
 
@@ -67,12 +66,6 @@ export function createQueue(parts: QueueParts) {
         const work = recorded(parts, run.runId, () => perform(run))
         const outcome = await metrics.counted(run.kind, work)
         logger.info({ ...logged, ...outcome }, outcome ? 'run done' : 'run ended or waits')
-        if (outcome) {
-          await sweepStaged(
-            parts,
-            run.plan.hours.map(({ hour }) => hour),
-          )
-        }
       } catch (error) {
         const isTold = error instanceof ClickledgerError // somebody reads it with the run
         logger[isTold ? 'warn' : 'error']({ err: error, ...logged }, 'run failed')

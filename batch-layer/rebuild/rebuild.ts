@@ -6,6 +6,7 @@ import { randomUUID } from 'node:crypto'
 import type { RuleSet } from '#core/rules/rule-set.ts'
 import { readBoundary } from '#platform/boundaries.ts'
 import { persist } from '#platform/catalogue/persist.ts'
+import type { Catalogue } from '#platform/catalogue/port.ts'
 import { ClickledgerError } from '#schemas/errors.ts'
 import { hourMs } from '#schemas/paths.ts'
 import type { RunKind, RunPlan } from '#schemas/runs.ts'
@@ -33,11 +34,13 @@ import {
   stagedHours,
 } from './runs.ts'
 import type { StagedHour } from './stage-worker.ts'
+import { type SweepParts, sweepStaged } from './sweep.ts'
 
 /** How often a run that stages looks whether somebody has cancelled it. */
 const cancelCheckMs = 500
 
-export interface RebuildParts extends PublicationParts, DiffParts {
+export interface RebuildParts extends PublicationParts, DiffParts, SweepParts {
+  readonly catalogue: Catalogue
   readonly taskClicksMax: number
   /** Tasks at once. */
   readonly workers: number
@@ -259,6 +262,8 @@ export async function executeRun(
     await publishHours(parts, run, staged, published, await inForce(parts))
     await verify(parts, run.runId, staged)
   })
+  const hours = staged.map(({ hour }) => hour)
+  await sweepStaged(parts, hours).catch(() => {}) // what stays is removed after the hour's next run
   const clicks = staged.reduce((sum, h) => sum + h.valid + h.duplicate + h.invalid, 0)
   const { changedHours } = diff
   return { runId: run.runId, hours: staged.length, clicks, changedHours, stagedMs }
