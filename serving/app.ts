@@ -4,6 +4,7 @@ import type { Registry } from 'prom-client'
 import { createKeyLookup } from '#platform/api-keys.ts'
 import type { Catalogue } from '#platform/catalogue/port.ts'
 import type { Clock } from '#platform/clock.ts'
+import type { EventLog } from '#platform/event-log/port.ts'
 import type { Logger } from '#platform/log.ts'
 import type { OlapStore } from '#platform/olap/port.ts'
 import type { MetricName } from '#schemas/metrics.ts'
@@ -21,6 +22,7 @@ import { addAdRoutes } from './routes/ads.ts'
 import { addBackfillRoutes } from './routes/backfills.ts'
 import { addBoundaryRoute } from './routes/boundary.ts'
 import { addDashboard } from './routes/dashboard.ts'
+import { addDeadLetterRoutes } from './routes/dead-letters.ts'
 import { addFreshnessRoute } from './routes/freshness.ts'
 import { addLiveRoute } from './routes/live.ts'
 import { addReconciliationRoute } from './routes/reconciliation.ts'
@@ -37,6 +39,8 @@ const live = { everyMs: 1_000, clientsMax: 1_000, questionsMax: 200 } as const
 export interface ServingDeps {
   readonly catalogue: Catalogue
   readonly olap: Pick<OlapStore, 'query' | 'realtime' | 'health'>
+  /** Opens the event log once, and gives the same one again. */
+  readonly log: () => Promise<EventLog>
   readonly clock: Clock
   readonly logger: Logger
   readonly registry: Registry
@@ -84,6 +88,7 @@ export async function buildApp(deps: ServingDeps) {
   addRestatementRoute(app, shared)
   addBoundaryRoute(app, shared)
   addReconciliationRoute(app, { catalogue })
+  addDeadLetterRoutes(app, { ...shared, log: deps.log })
   addKeyRoutes(app, shared)
   addRuleRoutes(app, shared)
   addCatalogueRoutes(app, shared)

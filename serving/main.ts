@@ -6,7 +6,7 @@ import type { LayerContext, Monitored, RunningLayer } from '#platform/layer.ts'
 import { addProcessMetrics, createRegistry } from '#platform/metrics.ts'
 import { collectMetrics } from '#platform/metrics-server.ts'
 import type { OlapStore } from '#platform/olap/port.ts'
-import { approximateMetrics, openCatalogue } from '#platform/stack.ts'
+import { approximateMetrics, openCatalogue, openEventLog } from '#platform/stack.ts'
 import { pause } from '#platform/wait.ts'
 import { buildApp } from './app.ts'
 import type { BatchControl } from './routes/admin-rebuilds.ts'
@@ -32,6 +32,22 @@ function urlOf(host: string, address: AddressInfo | string | null): string {
   return `http://${name}:${port}`
 }
 
+/** Opens at the first call. A failure is not kept: the next call tries again. */
+function openedOnce<T>(open: () => Promise<T>) {
+  let opening: Promise<T> | undefined
+  return {
+    open(): Promise<T> {
+      opening ??= open().catch((error: unknown) => {
+        opening = undefined
+        throw error
+      })
+      return opening
+    },
+    /** What is open; undefined: nothing was asked for, or it failed. */
+    opened: async (): Promise<T | undefined> => opening?.catch(() => undefined),
+  }
+}
+
 /** Starts serving; resolves when it listens. */
 export async function runServing(
   { settings, clock, logger }: LayerContext,
@@ -42,6 +58,8 @@ export async function runServing(
   const catalogue = await openCatalogue(settings)
   resources.defer(() => catalogue.close())
   await ensureDefaults(catalogue, clock.now())
+  const log = openedOnce(() => openEventLog(settings, () => clock.now()))
+  resources.defer(async () => (await log.opened())?.close())
   const registry = createRegistry('serving')
   const own: Monitored = { metrics: () => registry.metrics(), readiness: () => readiness() }
   const exposition = () => collectMetrics([own, ...(stores.beside?.() ?? [])])
@@ -50,6 +68,7 @@ export async function runServing(
     ...stores,
     approximate: approximateMetrics(settings),
     catalogue,
+    log: log.open,
     clock,
     logger,
     registry,

@@ -6,11 +6,14 @@ import { createApiKey } from '#platform/api-keys.ts'
 import { upsertAds } from '#platform/catalogue/ads.ts'
 import { ensureDefaults } from '#platform/catalogue/defaults.ts'
 import type { Catalogue } from '#platform/catalogue/port.ts'
+import { openSqliteEventLog } from '#platform/event-log/sqlite.ts'
 import { reportHeartbeat } from '#platform/heartbeats.ts'
 import { createLogger } from '#platform/log.ts'
 import { createRegistry } from '#platform/metrics.ts'
 import { hourMs } from '#schemas/paths.ts'
+import { topics } from '#schemas/topics.ts'
 import { openTestCatalogue } from '../../tests/support/catalogue.ts'
+import { scratchDir } from '../../tests/support/contract.ts'
 import { buildApp } from '../app.ts'
 import type { BatchControl } from '../routes/admin-rebuilds.ts'
 import { createNaiveOlap } from './naive-olap.ts'
@@ -59,10 +62,13 @@ export async function openFixture(t: ExecutionContext, options: FixtureOptions =
     other: await key('advertiser', 'adv-2'),
     publisher: await key('publisher', 'pub-1'),
   }
+  const log = await openSqliteEventLog({ dir: scratchDir(t) })
+  await log.ensureTopics(Object.values(topics), 2)
   const olap = createNaiveOlap()
   const { app, facts } = await buildApp({
     catalogue: options.wrapCatalogue?.(catalogue) ?? catalogue,
     olap,
+    log: async () => log,
     clock,
     logger: createLogger('serving', process.env.TEST_LOG_LEVEL ?? 'silent'),
     registry: createRegistry('serving'),
@@ -70,7 +76,10 @@ export async function openFixture(t: ExecutionContext, options: FixtureOptions =
     nodeSilenceMs: hourMs,
     ...(options.control ? { control: options.control } : {}),
   })
-  t.teardown(() => app.close())
+  t.teardown(async () => {
+    await app.close()
+    await log.close()
+  })
 
   const inject = (request: InjectOptions, as?: keyof Keys) =>
     app.inject({
@@ -87,7 +96,7 @@ export async function openFixture(t: ExecutionContext, options: FixtureOptions =
       stateKeys: 0,
       stateFullRotations: 0,
     })
-  return { app, facts, catalogue, olap, keys, time, inject, beat }
+  return { app, facts, catalogue, log, olap, keys, time, inject, beat }
 }
 
 export type Fixture = Awaited<ReturnType<typeof openFixture>>
