@@ -9,7 +9,7 @@ import {
   type ReplayResult,
   replayDeadLetters,
   type StoredDeadLetter,
-} from '#platform/dead-letters.ts'
+} from '#platform/dead-letters/dead-letters.ts'
 import type { EventLog } from '#platform/event-log/port.ts'
 import { ClickledgerError } from '#schemas/errors.ts'
 import { actorOf, audit } from '../audit.ts'

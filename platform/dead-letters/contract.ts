@@ -4,9 +4,10 @@ import type { ExecutionContext, TestFn } from 'ava'
 import { encodeRawClick } from '#schemas/avro.ts'
 import type { RawClick } from '#schemas/fields.ts'
 import { type DeadLetter, topics } from '#schemas/topics.ts'
-import { openTestCatalogue } from '../tests/support/catalogue.ts'
-import { readRawClicks } from '../tests/support/conservation.ts'
-import { clickWith } from '../tests/support/random-clicks.ts'
+import { openTestCatalogue } from '../../tests/support/catalogue.ts'
+import { readRawClicks } from '../../tests/support/conservation.ts'
+import { clickWith } from '../../tests/support/random-clicks.ts'
+import type { EventLog } from '../event-log/port.ts'
 import {
   deadLettersSince,
   findDeadLetter,
@@ -14,7 +15,6 @@ import {
   replayDeadLetters,
   type StoredDeadLetter,
 } from './dead-letters.ts'
-import type { EventLog } from './event-log/port.ts'
 
 const start = Date.UTC(2026, 2, 1, 10)
 const letters = 23

@@ -5,8 +5,8 @@ import { partitionKey } from '#core/identity.ts'
 import { decodeRawClick } from '#schemas/avro.ts'
 import { ClickledgerError } from '#schemas/errors.ts'
 import { type DeadLetter, topics } from '#schemas/topics.ts'
-import type { Catalogue, Queryable } from './catalogue/port.ts'
-import type { EventLog, LogRecord } from './event-log/port.ts'
+import type { Catalogue, Queryable } from '../catalogue/port.ts'
+import type { EventLog, LogRecord } from '../event-log/port.ts'
 
 /** Where the letter itself stands on clicks.dlq: `partition-offset`. */
 export type DeadLetterId = string
