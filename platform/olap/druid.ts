@@ -15,7 +15,7 @@ import { compileDruidQuery, timestampSql, toReportRow, viewRanges } from './drui
 import { createRealtime, type SupervisorStatus } from './druid-realtime.ts'
 import { dropSpeedHours, markUnused } from './druid-retention.ts'
 import { type SegmentWatch, watchSegments } from './druid-segments.ts'
-import { setUpDruid } from './druid-setup.ts'
+import { setUpDruid, submitSupervisor } from './druid-setup.ts'
 import { createShown } from './druid-shown.ts'
 import { type DruidNames, druidNames, grainViews } from './druid-specs.ts'
 import { createTasks } from './druid-tasks.ts'
@@ -50,6 +50,7 @@ export async function openDruidStore({
       partitions: (await log.endOffsets(topic)).length,
       endOffsets: () => log.endOffsets(topic),
       reader: (partition, from) => log.reader(topic, partition, from),
+      restart: () => submitSupervisor({ client, settings }),
     })
     const scratch = join(settings.CLICKLEDGER_DATA_DIR, 'scratch', 'olap')
     const shown = createShown({ client, names, segments })
