@@ -119,6 +119,11 @@ export const settings = {
     choices: ['wal', 'log'],
     doc: 'wal: answer when the click is on the local disk. log: also wait for the event log, up to 30 ms.',
   },
+  CLICKLEDGER_WAL_DIR: {
+    type: 'string',
+    default: '',
+    doc: 'Where ingest keeps its write-ahead log; empty: `wal` in the data directory. Answers wait for this disk: one that nothing else writes to keeps them fast.',
+  },
   CLICKLEDGER_WAL_SEGMENT_BYTES: {
     type: 'bytes',
     default: '64MiB',
