@@ -13,7 +13,7 @@ import type { MetricName } from '#schemas/metrics.ts'
 import { currentRuleSetVersion, type PublishedRun, publishedRuns } from './boundary.ts'
 import { encodeCursor, fingerprintOf } from './cursor.ts'
 import type { Facts, FactsReader } from './freshness.ts'
-import type { QueryGate } from './query-gate.ts'
+import type { QueryGate } from './admission/query-gate.ts'
 import type { ReportRequest } from './report-params.ts'
 
 export interface ReportDeps {

@@ -4,7 +4,7 @@
 import type { ReportQuery, ReportRow } from '#core/report-query.ts'
 import type { OlapStore } from '#platform/olap/port.ts'
 import { ClickledgerError } from '#schemas/errors.ts'
-import type { ServingMetrics } from './metrics.ts'
+import type { ServingMetrics } from '../metrics.ts'
 
 export interface QueryGateOptions {
   readonly concurrentMax: number
