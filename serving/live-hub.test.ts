@@ -1,8 +1,8 @@
 import test from 'ava'
 import { until } from '#platform/wait.ts'
+import { createQueryGate } from './admission/query-gate.ts'
 import type { Facts } from './freshness.ts'
 import { createLiveHub, type LiveEvent } from './live-hub.ts'
-import { createQueryGate } from './admission/query-gate.ts'
 import { boundary, openFixture, startNow } from './testing/fixture.ts'
 
 const facts: Facts = {
