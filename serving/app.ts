@@ -71,6 +71,7 @@ export async function buildApp(deps: ServingDeps) {
   const gate = createQueryGate(olap, {
     metrics,
     concurrentMax: queriesAtOnce,
+    tenantMax: Math.ceil(queriesAtOnce / 2),
     waitingMax: queriesWaiting,
     timeoutMs: deps.queryTimeoutMs,
   })

@@ -21,7 +21,10 @@ test('one poller for all who ask the same, none when nobody asks; bounded', asyn
   olap.speed.push({ event_time: boundary + 5, status: 'valid', ad_id: 'ad-1' })
   const deps = {
     catalogue,
-    gate: createQueryGate(olap, { concurrentMax: 1, waitingMax: 9, timeoutMs: 5_000 }),
+    gate: createQueryGate(olap, {
+      ...{ concurrentMax: 1, tenantMax: 1, waitingMax: 9 },
+      timeoutMs: 5_000,
+    }),
     facts: { read: async () => facts, isWhole: async () => true },
     approximate: [],
     clock: { now: () => startNow },
