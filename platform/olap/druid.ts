@@ -78,10 +78,12 @@ function storeOf(parts: StoreParts): OlapStore {
   const { client, names, segments, realtime, loads, settings, log, stopping } = parts
   const timeoutMs = settings.CLICKLEDGER_QUERY_TIMEOUT
 
-  const query = async (report: ReportQuery): Promise<ReportRow[]> => {
+  const query = async (report: ReportQuery, signal?: AbortSignal): Promise<ReportRow[]> => {
     const ranges = viewRanges(report)
     const { sql, parameters } = compileDruidQuery(report, names, ranges)
-    const rows = await segments.vouchFor(ranges, () => client.sql(sql, { parameters, timeoutMs }))
+    const rows = await segments.vouchFor(ranges, () =>
+      client.sql(sql, { parameters, timeoutMs, ...(signal ? { signal } : {}) }),
+    )
     return rows.map((row) => toReportRow(report, row))
   }
 
@@ -143,7 +145,7 @@ function storeOf(parts: StoreParts): OlapStore {
     replaceHours: (hours) => told(inTurn(() => loads.replaceHours(hours))),
     loadedHours: (hours, finest) => told(loads.loadedHours(hours, finest)),
     hourTotals: (view, start, end) => told(hourTotals(view, start, end)),
-    query: (report) => told(query(report)),
+    query: (report, signal) => told(query(report, signal)),
     dropSpeedBefore: (time) =>
       told(inTurn(() => dropSpeedHours(client, names, time, stopping.signal))),
     dropBatch: (grain, days) =>
