@@ -277,6 +277,13 @@ export const settings = {
     min: 100,
     doc: 'A report query is stopped after this time.',
   },
+  CLICKLEDGER_QUERIES_AT_ONCE: {
+    type: 'int',
+    default: '8',
+    min: 1,
+    max: 256,
+    doc: 'Queries that one serving process has under way in the OLAP store; one tenant gets half of them at most, and 16 times as many may wait. All serving processes together should stay under druid.server.http.numThreads of a broker.',
+  },
   CLICKLEDGER_NAMESPACE: {
     type: 'string',
     default: '',

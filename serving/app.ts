@@ -8,12 +8,15 @@ import type { EventLog } from '#platform/event-log/port.ts'
 import type { Logger } from '#platform/log.ts'
 import type { OlapStore } from '#platform/olap/port.ts'
 import type { MetricName } from '#schemas/metrics.ts'
+import { createAnswers } from './admission/answers.ts'
 import { createQueryGate } from './admission/query-gate.ts'
+import type { SharedAnswers } from './admission/shared-answers.ts'
 import { protectRoutes } from './auth.ts'
 import { createFactsReader } from './freshness.ts'
 import { guardCatalogue } from './guarded-catalogue.ts'
 import { createLiveHub } from './live-hub.ts'
 import { createServingMetrics } from './metrics.ts'
+import { createFinalMemory } from './reports/final-memory.ts'
 import { addCatalogueRoutes } from './routes/admin-catalogue.ts'
 import { addKeyRoutes } from './routes/admin-keys.ts'
 import { addRebuildRoutes, type BatchControl } from './routes/admin-rebuilds.ts'
@@ -32,8 +35,10 @@ import { addStatusRoute } from './routes/status.ts'
 import { addSystemRoutes, createReadiness } from './routes/system.ts'
 import { buildServer } from './server.ts'
 
-const queriesAtOnce = 8
-const queriesWaiting = 128
+/** A longer queue would only make every answer old. */
+const waitingPerQuery = 16
+/** Rows that are kept: some 100 MB at most. */
+export const keptAnswers = { cellsMax: 1_000_000, ttlMs: 300_000 } as const
 const live = { everyMs: 1_000, clientsMax: 1_000, questionsMax: 200 } as const
 
 export interface ServingDeps {
@@ -50,12 +55,15 @@ export interface ServingDeps {
   /** Metrics that the store estimates; none where it counts exactly. */
   readonly approximate?: readonly MetricName[]
   readonly queryTimeoutMs: number
+  readonly queriesAtOnce: number
+  /** Absent: answers are kept in this process only. */
+  readonly sharedAnswers?: SharedAnswers
   readonly nodeSilenceMs: number
 }
 
 /** Builds the server. It isn't listening yet; `app.close()` ends live streams and pollers. */
 export async function buildApp(deps: ServingDeps) {
-  const { olap, clock, registry, control, approximate = [] } = deps
+  const { olap, clock, registry, control, approximate = [], queriesAtOnce } = deps
   const catalogue = guardCatalogue(deps.catalogue)
   const now = () => clock.now()
   const lookup = createKeyLookup(catalogue, now)
@@ -72,10 +80,16 @@ export async function buildApp(deps: ServingDeps) {
     metrics,
     concurrentMax: queriesAtOnce,
     tenantMax: Math.ceil(queriesAtOnce / 2),
-    waitingMax: queriesWaiting,
+    waitingMax: queriesAtOnce * waitingPerQuery,
     timeoutMs: deps.queryTimeoutMs,
   })
-  const shared = { catalogue, gate, facts, approximate, now }
+  const answers = createAnswers({
+    ...keptAnswers,
+    ...(deps.sharedAnswers ? { shared: deps.sharedAnswers } : {}),
+    onAnswer: (from) => metrics.answers.inc({ from }),
+  })
+  const memory = createFinalMemory(catalogue, now)
+  const shared = { catalogue, gate, answers, memory, facts, approximate, now }
   const hub = createLiveHub({ ...shared, clock }, live)
   const app = await buildServer({ logger: deps.logger, metrics })
   protectRoutes(app, lookup)

@@ -1,8 +1,10 @@
 import test from 'ava'
 import { until } from '#platform/wait.ts'
+import { noAnswers } from './admission/answers.ts'
 import { createQueryGate } from './admission/query-gate.ts'
 import type { Facts } from './freshness.ts'
 import { createLiveHub, type LiveEvent } from './live-hub.ts'
+import { createFinalMemory } from './reports/final-memory.ts'
 import { boundary, openFixture, startNow } from './testing/fixture.ts'
 
 const facts: Facts = {
@@ -25,6 +27,8 @@ test('one poller for all who ask the same, none when nobody asks; bounded', asyn
       ...{ concurrentMax: 1, tenantMax: 1, waitingMax: 9 },
       timeoutMs: 5_000,
     }),
+    answers: noAnswers,
+    memory: createFinalMemory(catalogue, () => startNow),
     facts: { read: async () => facts, isWhole: async () => true },
     approximate: [],
     clock: { now: () => startNow },

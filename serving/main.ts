@@ -1,14 +1,23 @@
 // Serving: one answer from two views. Wiring only.
 import type { AddressInfo } from 'node:net'
 import { ensureDefaults } from '#platform/catalogue/defaults.ts'
+import type { Settings } from '#platform/config.ts'
 import { reportHeartbeat } from '#platform/heartbeats.ts'
 import type { LayerContext, Monitored, RunningLayer } from '#platform/layer.ts'
+import type { Logger } from '#platform/log.ts'
 import { addProcessMetrics, createRegistry } from '#platform/metrics.ts'
 import { collectMetrics } from '#platform/metrics-server.ts'
 import type { OlapStore } from '#platform/olap/port.ts'
-import { approximateMetrics, openCatalogue, openEventLog } from '#platform/stack.ts'
+import { loadSecrets } from '#platform/secrets.ts'
+import {
+  approximateMetrics,
+  openCatalogue,
+  openEventLog,
+  openSharedCache,
+} from '#platform/stack.ts'
 import { pause } from '#platform/wait.ts'
-import { buildApp } from './app.ts'
+import { createSharedAnswers } from './admission/shared-answers.ts'
+import { buildApp, keptAnswers } from './app.ts'
 import type { BatchControl } from './routes/admin-rebuilds.ts'
 
 export type { BatchControl, RebuildOrder } from './routes/admin-rebuilds.ts'
@@ -48,6 +57,18 @@ function openedOnce<T>(open: () => Promise<T>) {
   }
 }
 
+/** Answers of other serving processes, where the settings name a cache for them. */
+async function openSharedAnswers(settings: Settings, logger: Logger) {
+  if (settings.CLICKLEDGER_REDIS_URL === '') return undefined
+  const cache = await openSharedCache(settings, (isUp, reason) => {
+    if (isUp) logger.info('the shared cache answers')
+    else logger.warn({ reason }, 'no shared cache: every process keeps its own answers')
+  })
+  const { cacheKey: sealKey } = loadSecrets(settings)
+  const answers = createSharedAnswers({ cache, sealKey, ttlMs: keptAnswers.ttlMs })
+  return { answers, close: () => cache.close() }
+}
+
 /** Starts serving; resolves when it listens. */
 export async function runServing(
   { settings, clock, logger }: LayerContext,
@@ -60,6 +81,8 @@ export async function runServing(
   await ensureDefaults(catalogue, clock.now())
   const log = openedOnce(() => openEventLog(settings, () => clock.now()))
   resources.defer(async () => (await log.opened())?.close())
+  const shared = await openSharedAnswers(settings, logger)
+  resources.defer(() => shared?.close())
   const registry = createRegistry('serving')
   const own: Monitored = { metrics: () => registry.metrics(), readiness: () => readiness() }
   const exposition = () => collectMetrics([own, ...(stores.beside?.() ?? [])])
@@ -73,6 +96,8 @@ export async function runServing(
     logger,
     registry,
     exposition,
+    queriesAtOnce: settings.CLICKLEDGER_QUERIES_AT_ONCE,
+    ...(shared ? { sharedAnswers: shared.answers } : {}),
     queryTimeoutMs: settings.CLICKLEDGER_QUERY_TIMEOUT,
     nodeSilenceMs: settings.CLICKLEDGER_NODE_SILENCE,
   })

@@ -142,6 +142,13 @@ export const Meta = Type.Object({
   ),
   approximate: Type.Array(Type.String(), { description: 'Metrics that are estimates.' }),
   next: Nullable(Type.String({ description: 'Cursor of the next page.' })),
+  stale: Type.Optional(
+    Type.Literal(true, {
+      description:
+        'Only while the OLAP store is away: these numbers were final when it last answered, `age_seconds` ago, and have not been published again since. `end_time` says where they end.',
+    }),
+  ),
+  age_seconds: Type.Optional(Type.Integer()),
 })
 
 export const Answer = Type.Object({ meta: Meta, data: Type.Array(Row) })

@@ -10,16 +10,24 @@ import { readDropped } from '#platform/retention.ts'
 import { ClickledgerError } from '#schemas/errors.ts'
 import { limits } from '#schemas/limits.ts'
 import type { MetricName } from '#schemas/metrics.ts'
+import type { Answers } from '../admission/answers.ts'
+import { type Caller, operatorsCaller } from '../admission/caller.ts'
 import type { QueryGate } from '../admission/query-gate.ts'
 import { currentRuleSetVersion, type PublishedRun, publishedRuns } from '../boundary.ts'
 import type { Facts, FactsReader } from '../freshness.ts'
+import { askRows } from './ask-rows.ts'
 import { encodeCursor, fingerprintOf } from './cursor.ts'
+import type { FinalMemory } from './final-memory.ts'
 import type { ReportRequest } from './params.ts'
 
 export interface ReportDeps {
   readonly catalogue: Queryable
   readonly gate: QueryGate
+  readonly answers: Answers
+  readonly memory: FinalMemory
   readonly facts: FactsReader
+  /** Who asks; absent: the server itself. */
+  readonly caller?: Caller
   /** Metrics that the store estimates. */
   readonly approximate: readonly MetricName[]
 }
@@ -44,6 +52,9 @@ export interface AnswerMeta {
   }[]
   readonly approximate: readonly MetricName[]
   readonly next: string | null
+  /** The store is away: this is what was final when it last answered. */
+  readonly stale?: true
+  readonly age_seconds?: number
 }
 
 export interface Answer {
@@ -66,16 +77,22 @@ interface State {
 
 const iso = (time: number) => new Date(time).toISOString()
 
-async function readState(deps: ReportDeps, request: ReportRequest): Promise<State> {
+/** The runs behind the numbers of a request below the boundary. */
+async function runsOf(catalogue: Queryable, { start, end }: ReportRequest, boundary: number) {
+  const batchEnd = Math.min(end, boundary)
+  return start < batchEnd ? publishedRuns(catalogue, start - (start % 3_600_000), batchEnd) : []
+}
+
+async function readState(
+  { catalogue, ...deps }: ReportDeps,
+  request: ReportRequest,
+): Promise<State> {
   const facts = await deps.facts.read()
-  const published = await boundaryInForce(deps.catalogue)
-  const batchEnd = Math.min(request.end, published.boundary)
-  const runs =
-    request.start < batchEnd
-      ? await publishedRuns(deps.catalogue, request.start - (request.start % 3_600_000), batchEnd)
-      : []
-  const dropped = await readDropped(deps.catalogue, request.start, batchEnd)
-  return { published, runs, facts, dropped, ruleSet: await currentRuleSetVersion(deps.catalogue) }
+  const published = await boundaryInForce(catalogue)
+  const { start, end } = request
+  const runs = await runsOf(catalogue, request, published.boundary)
+  const dropped = await readDropped(catalogue, start, Math.min(end, published.boundary))
+  return { published, runs, facts, dropped, ruleSet: await currentRuleSetVersion(catalogue) }
 }
 
 /** The end that is answered: `final` stops at the boundary. Never before the start. */
@@ -158,7 +175,7 @@ function metaOf(
 }
 
 /**
- * Answers a report.
+ * Answers a report. While the store is away: with what is remembered of its final part, marked stale.
  * @param ifNoneMatch - the tags the client has (If-None-Match)
  * @throws ClickledgerError `bad-request` (stale cursor), `query-timeout`, `too-many-requests`, `unavailable`
  */
@@ -166,6 +183,21 @@ export async function runReport(
   deps: ReportDeps,
   request: ReportRequest,
   ifNoneMatch = '',
+): Promise<Outcome> {
+  try {
+    return await runFreshReport(deps, request, ifNoneMatch)
+  } catch (error) {
+    const isAway = error instanceof ClickledgerError && error.code === 'unavailable'
+    const answer = isAway ? await deps.memory.recall(request) : undefined
+    if (!answer) throw error
+    return { kind: 'answer', etag: `W/"stale-${fingerprintOf([request, answer.meta])}"`, answer }
+  }
+}
+
+async function runFreshReport(
+  deps: ReportDeps,
+  request: ReportRequest,
+  ifNoneMatch: string,
 ): Promise<Outcome> {
   const state = await readState(deps, request)
   const { settled, etag } = fingerprints(request, state)
@@ -177,36 +209,55 @@ export async function runReport(
   const { start, limit } = request
   // A topN ends at its n-th row: there is no next page of it.
   const paged = request.orderBy === undefined
-  const rows = start < end ? await deps.gate.query(queryOf(request, end, state, offset, paged)) : []
-  const seen = await lookAgain(deps, state, end)
+  const query = queryOf(request, end, state, offset, paged)
+  const { rows, seen } =
+    start < end ? await rowsNow(deps, request, query, state) : { rows: [], seen: state }
   const more = paged && rows.length > limit && offset + limit <= limits.reportOffsetMax
   const next = more
     ? encodeCursor({ offset: offset + limit, start, end: request.end, fingerprint: settled })
     : null
+  const answer = {
+    meta: metaOf(request, end, seen, deps.approximate, next),
+    data: rowsOf(rows.slice(0, limit), request, end, seen),
+  }
+  deps.memory.keep(request, answer, seen.facts.at)
+  // The tag of a degraded answer is asked for by nobody: what is whole again must not look the same.
+  const tag = isDegraded(seen, end) ? `W/"${fingerprintOf([etag, seen.facts.at])}"` : etag
+  return { kind: 'answer', etag: tag, answer }
+}
+
+/** The rows, and the state that they were seen in. */
+async function rowsNow(
+  deps: ReportDeps,
+  request: ReportRequest,
+  query: ReportQuery,
+  state: State,
+): Promise<{ rows: readonly ReportRow[]; seen: State }> {
+  const { catalogue, gate, answers, facts, caller = operatorsCaller } = deps
+  const { published, runs } = state
+  const isLive = query.end > published.boundary
+  // What was visible before a query may have gone out of sight by then, with every server in good
+  // health. It does not come back within a query: a look afterwards tells.
+  const isWhole = async () => !state.facts.isDegraded && (await facts.isWhole())
+  const parts = {
+    ...{ catalogue, gate, answers, caller },
+    runs: () => runsOf(catalogue, request, published.boundary),
+    ...(isLive ? { isWhole } : {}),
+  }
+  const known = { boundaryId: published.id, runs }
+  const applied = isLive ? { applied: state.facts.applied } : {}
+  const asked = await askRows(parts, query, { ...known, ...applied })
+  const { rows } = asked
+  if (asked.isWhole || state.facts.isDegraded) return { rows, seen: state }
   return {
-    kind: 'answer',
-    // The tag of a degraded answer is asked for by nobody: what is whole again must not look the same.
-    etag: isDegraded(seen, end) ? `W/"${fingerprintOf([etag, seen.facts.at])}"` : etag,
-    answer: {
-      meta: metaOf(request, end, seen, deps.approximate, next),
-      data: rowsOf(rows.slice(0, limit), request, end, seen),
-    },
+    rows,
+    seen: { ...state, facts: { ...state.facts, isDegraded: true, watermark: undefined } },
   }
 }
 
 /** Of an answer above the boundary, also while nothing has been proven since serving started. */
 const isDegraded = ({ facts, published }: State, end: number): boolean =>
   end > published.boundary && (facts.isDegraded || facts.watermark === undefined)
-
-/**
- * What was visible before a query may have gone out of sight by then, with every server in good
- * health. It does not come back within a query: a look afterwards tells.
- */
-async function lookAgain(deps: ReportDeps, state: State, end: number): Promise<State> {
-  if (state.facts.isDegraded || end <= state.published.boundary) return state
-  if (await deps.facts.isWhole()) return state
-  return { ...state, facts: { ...state.facts, isDegraded: true, watermark: undefined } }
-}
 
 function queryOf(
   request: ReportRequest,

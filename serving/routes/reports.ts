@@ -1,5 +1,6 @@
 // GET /v1/reports/clicks/timeseries and /topN.
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { callerOf } from '../admission/caller.ts'
 import { everyRole, principalOf, scoped } from '../auth.ts'
 import { parseReport, parseTopN, type ReportRequest } from '../reports/params.ts'
 import { type ReportDeps, runReport } from '../reports/report.ts'
@@ -19,8 +20,10 @@ export async function answerReport(
 ) {
   // Rows have whatever columns were asked for: the schema describes them, it does not serialise them.
   reply.serializer(JSON.stringify)
-  const narrowed = scoped(asked, principalOf(request))
-  const outcome = await runReport(deps, narrowed, request.headers['if-none-match'])
+  const principal = principalOf(request)
+  const caller = callerOf(principal, reply)
+  const tags = request.headers['if-none-match']
+  const outcome = await runReport({ ...deps, caller }, scoped(asked, principal), tags)
   reply.header('etag', outcome.etag)
   // Kept by the client, never by a shared cache, and asked about each time.
   reply.header('cache-control', 'private, no-cache').header('vary', 'authorization')

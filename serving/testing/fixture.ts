@@ -72,6 +72,7 @@ export async function openFixture(t: ExecutionContext, options: FixtureOptions =
     clock,
     logger: createLogger('serving', process.env.TEST_LOG_LEVEL ?? 'silent'),
     registry: createRegistry('serving'),
+    queriesAtOnce: 8,
     queryTimeoutMs: options.queryTimeoutMs ?? 5_000,
     nodeSilenceMs: hourMs,
     ...(options.control ? { control: options.control } : {}),
