@@ -10,6 +10,7 @@ import { openSqliteEventLog } from '#platform/event-log/sqlite.ts'
 import { reportHeartbeat } from '#platform/heartbeats.ts'
 import { createLogger } from '#platform/log.ts'
 import { createRegistry } from '#platform/metrics.ts'
+import type { OlapStore } from '#platform/olap/port.ts'
 import { hourMs } from '#schemas/paths.ts'
 import { topics } from '#schemas/topics.ts'
 import { openTestCatalogue } from '../../tests/support/catalogue.ts'
@@ -27,6 +28,8 @@ export type Keys = Record<'admin' | 'engineer' | 'advertiser' | 'other' | 'publi
 export interface FixtureOptions {
   readonly control?: BatchControl
   readonly queryTimeoutMs?: number
+  /** What the app asks instead of the naive store. */
+  readonly store?: Pick<OlapStore, 'query' | 'realtime' | 'health'>
   /** What the app sees instead of the catalogue itself. */
   wrapCatalogue?(catalogue: Catalogue): Catalogue
 }
@@ -67,7 +70,7 @@ export async function openFixture(t: ExecutionContext, options: FixtureOptions =
   const olap = createNaiveOlap()
   const { app, facts } = await buildApp({
     catalogue: options.wrapCatalogue?.(catalogue) ?? catalogue,
-    olap,
+    olap: options.store ?? olap,
     log: async () => log,
     clock,
     logger: createLogger('serving', process.env.TEST_LOG_LEVEL ?? 'silent'),
