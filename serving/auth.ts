@@ -4,7 +4,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Filter } from '#core/report-query.ts'
 import { bearerOf, type Principal, type Role } from '#platform/api-keys.ts'
 import { ClickledgerError } from '#schemas/errors.ts'
-import type { ReportRequest } from './report-params.ts'
+import type { ReportRequest } from './reports/params.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {

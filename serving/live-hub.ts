@@ -4,8 +4,8 @@ import type { Clock } from '#platform/clock.ts'
 import { ClickledgerError } from '#schemas/errors.ts'
 import { minuteMs } from '#schemas/paths.ts'
 import { problemOf } from './problems.ts'
-import { type Answer, type ReportDeps, runReport } from './report.ts'
-import { defaultMetrics, type ReportRequest } from './report-params.ts'
+import { defaultMetrics, type ReportRequest } from './reports/params.ts'
+import { type Answer, type ReportDeps, runReport } from './reports/report.ts'
 
 export interface LiveQuestion {
   readonly filters: ReportRequest['filters']

@@ -7,7 +7,7 @@ import { dimensionNames, dimensions } from '#schemas/dimensions.ts'
 import { idPattern, limits } from '#schemas/limits.ts'
 import { metricNames, metrics } from '#schemas/metrics.ts'
 import { freshnessStates } from './freshness.ts'
-import { completenesses } from './report-params.ts'
+import { completenesses } from './reports/params.ts'
 
 const listed = (items: readonly { name: string; doc: string }[]) =>
   items.map(({ name, doc }) => `\`${name}\`: ${doc}`).join('\n')

@@ -1,8 +1,8 @@
 // GET /v1/reports/clicks/timeseries and /topN.
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { everyRole, principalOf, scoped } from '../auth.ts'
-import { type ReportDeps, runReport } from '../report.ts'
-import { parseReport, parseTopN, type ReportRequest } from '../report-params.ts'
+import { parseReport, parseTopN, type ReportRequest } from '../reports/params.ts'
+import { type ReportDeps, runReport } from '../reports/report.ts'
 import { Answer, answers, TimeseriesParams, TopNParams } from '../schemas.ts'
 import type { Server } from '../server.ts'
 

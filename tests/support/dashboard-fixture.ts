@@ -7,7 +7,7 @@ import path from 'node:path'
 import { provenanceOf } from '#core/boundary.ts'
 import { bucketStart, formatInstant } from '#core/buckets.ts'
 import { hourMs, hourOf, minuteMs } from '#schemas/paths.ts'
-import { parseReport, parseTopN, type ReportRequest } from '../../serving/report-params.ts'
+import { parseReport, parseTopN, type ReportRequest } from '../../serving/reports/params.ts'
 import { securityHeaders } from '../../serving/server.ts'
 
 export const fixtureKey = 'clk_fixture'

@@ -10,11 +10,11 @@ import { readDropped } from '#platform/retention.ts'
 import { ClickledgerError } from '#schemas/errors.ts'
 import { limits } from '#schemas/limits.ts'
 import type { MetricName } from '#schemas/metrics.ts'
-import { currentRuleSetVersion, type PublishedRun, publishedRuns } from './boundary.ts'
+import { currentRuleSetVersion, type PublishedRun, publishedRuns } from '../boundary.ts'
+import type { Facts, FactsReader } from '../freshness.ts'
+import type { QueryGate } from '../query-gate.ts'
 import { encodeCursor, fingerprintOf } from './cursor.ts'
-import type { Facts, FactsReader } from './freshness.ts'
-import type { QueryGate } from './query-gate.ts'
-import type { ReportRequest } from './report-params.ts'
+import type { ReportRequest } from './params.ts'
 
 export interface ReportDeps {
   readonly catalogue: Queryable
