@@ -1,5 +1,6 @@
 // All of serving but its surroundings: given the stores, a server with every route. Tests use it
 // without a network.
+import { randomBytes } from 'node:crypto'
 import type { Registry } from 'prom-client'
 import { createKeyLookup } from '#platform/api-keys.ts'
 import type { Catalogue } from '#platform/catalogue/port.ts'
@@ -7,6 +8,7 @@ import type { Clock } from '#platform/clock.ts'
 import type { Logger } from '#platform/log.ts'
 import type { OlapStore } from '#platform/olap/port.ts'
 import type { MetricName } from '#schemas/metrics.ts'
+import { dayMs } from '#schemas/paths.ts'
 import { protectRoutes } from './auth.ts'
 import { createFactsReader } from './freshness.ts'
 import { guardCatalogue } from './guarded-catalogue.ts'
@@ -46,6 +48,10 @@ export interface ServingDeps {
   /** Metrics that the store estimates; none where it counts exactly. */
   readonly approximate?: readonly MetricName[]
   readonly queryTimeoutMs: number
+  /** Absent: as the setting's default. */
+  readonly speedRetentionMs?: number
+  /** Seals cursors, the same on all nodes. Absent: made up, so cursors end with the process. */
+  readonly cursorKey?: Uint8Array
   readonly nodeSilenceMs: number
 }
 
@@ -70,7 +76,8 @@ export async function buildApp(deps: ServingDeps) {
     waitingMax: queriesWaiting,
     timeoutMs: deps.queryTimeoutMs,
   })
-  const shared = { catalogue, gate, facts, approximate, now }
+  const { speedRetentionMs = 7 * dayMs, cursorKey = randomBytes(32) } = deps
+  const shared = { catalogue, gate, facts, approximate, now, cursorKey, speedRetentionMs }
   const hub = createLiveHub({ ...shared, clock }, live)
   const app = await buildServer({ logger: deps.logger, metrics })
   protectRoutes(app, lookup)

@@ -24,6 +24,9 @@ test('one poller for all who ask the same, none when nobody asks; bounded', asyn
     gate: createQueryGate(olap, { concurrentMax: 1, waitingMax: 9, timeoutMs: 5_000 }),
     facts: { read: async () => facts, isWhole: async () => true },
     approximate: [],
+    now: () => 0,
+    cursorKey: Buffer.alloc(32),
+    speedRetentionMs: 0,
     clock: { now: () => startNow },
   }
   const hub = createLiveHub(deps, { everyMs: 20, clientsMax: 3, questionsMax: 2 })

@@ -6,6 +6,7 @@ import type { LayerContext, Monitored, RunningLayer } from '#platform/layer.ts'
 import { addProcessMetrics, createRegistry } from '#platform/metrics.ts'
 import { collectMetrics } from '#platform/metrics-server.ts'
 import type { OlapStore } from '#platform/olap/port.ts'
+import { loadSecrets } from '#platform/secrets.ts'
 import { approximateMetrics, openCatalogue } from '#platform/stack.ts'
 import { pause } from '#platform/wait.ts'
 import { buildApp } from './app.ts'
@@ -55,6 +56,8 @@ export async function runServing(
     registry,
     exposition,
     queryTimeoutMs: settings.CLICKLEDGER_QUERY_TIMEOUT,
+    speedRetentionMs: settings.CLICKLEDGER_SPEED_RETENTION,
+    cursorKey: loadSecrets(settings).cursorKey,
     nodeSilenceMs: settings.CLICKLEDGER_NODE_SILENCE,
   })
   resources.defer(() => app.close())

@@ -7,12 +7,12 @@ import { ClickledgerError } from '#schemas/errors.ts'
 import { audit } from '../audit.ts'
 import { everyRole, operators, principalOf, scoped } from '../auth.ts'
 import { parseReport } from '../reports/params.ts'
-import { runReport } from '../reports/report.ts'
+import { type ReportDeps, runReport } from '../reports/report.ts'
 import { AdMetricsParams, Answer, answers, Id } from '../schemas.ts'
 import type { Server } from '../server.ts'
-import { answerReport, type ReportRouteDeps } from './reports.ts'
+import { answerReport } from './reports.ts'
 
-export interface AdRouteDeps extends ReportRouteDeps {
+export interface AdRouteDeps extends ReportDeps {
   readonly catalogue: Catalogue
 }
 

@@ -1,14 +1,12 @@
 // GET /v1/reports/clicks/timeseries and /topN.
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { everyRole, principalOf, scoped } from '../auth.ts'
+import { everyRole, principalOf, scoped, tenantOf } from '../auth.ts'
 import { parseReport, parseTopN, type ReportRequest } from '../reports/params.ts'
 import { type ReportDeps, runReport } from '../reports/report.ts'
 import { Answer, answers, TimeseriesParams, TopNParams } from '../schemas.ts'
 import type { Server } from '../server.ts'
 
-export interface ReportRouteDeps extends ReportDeps {
-  readonly now: () => number
-}
+const pinnedSeconds = 3_600
 
 /** Answers a report of what the key may see, or 304. */
 export async function answerReport(
@@ -19,18 +17,24 @@ export async function answerReport(
 ) {
   // Rows have whatever columns were asked for: the schema describes them, it does not serialise them.
   reply.serializer(JSON.stringify)
-  const narrowed = scoped(asked, principalOf(request))
-  const outcome = await runReport(deps, narrowed, request.headers['if-none-match'])
-  reply.header('etag', outcome.etag)
-  // Kept by the client, never by a shared cache, and asked about each time.
-  reply.header('cache-control', 'private, no-cache').header('vary', 'authorization')
+  const principal = principalOf(request)
+  const ifNoneMatch = request.headers['if-none-match'] ?? ''
+  const outcome = await runReport(deps, scoped(asked, principal), {
+    ifNoneMatch,
+    tenant: tenantOf(principal),
+  })
+  reply.header('etag', outcome.etag).header('vary', 'authorization, accept')
+  // Kept by the client, never by a shared cache. What bears no cursor is asked about each time: a
+  // backfill may publish final hours anew. A cursor names its runs, so its page is what it is.
+  const kept = outcome.isPinned ? `max-age=${pinnedSeconds}, immutable` : 'no-cache'
+  reply.header('cache-control', `private, ${kept}`)
   if (outcome.kind === 'not-modified') {
     return reply.code(304).send()
   }
   return reply.send(outcome.answer)
 }
 
-export function addReportRoutes(app: Server, deps: ReportRouteDeps): void {
+export function addReportRoutes(app: Server, deps: ReportDeps): void {
   app.get(
     '/v1/reports/clicks/timeseries',
     {
