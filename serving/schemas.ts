@@ -281,3 +281,16 @@ export const answers = (schema: TSchema, status = 200) => ({
     content: { 'application/problem+json': { schema: Problem } },
   },
 })
+
+/** Answers of a report, in each format. */
+export const reportAnswers = {
+  ...answers(Answer),
+  200: {
+    description: 'Rows; in CSV and Parquet with the same columns.',
+    content: {
+      'application/json': { schema: Answer },
+      'text/csv': { schema: Type.String() },
+      'application/vnd.apache.parquet': { schema: Type.String({ format: 'binary' }) },
+    },
+  },
+}

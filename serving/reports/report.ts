@@ -48,7 +48,8 @@ function queryFingerprint({ limit, cursor, ...asked }: ReportRequest): string {
   return fingerprintOf(asked)
 }
 
-const runsFingerprint = ({ runs, publishing }: Publication) => fingerprintOf([runs, publishing])
+export const runsFingerprint = ({ runs, publishing }: Publication) =>
+  fingerprintOf([runs, publishing])
 
 /** Changes exactly when the watermark passes the end of another bucket. */
 function passedBuckets({ end, granularity, timeZone }: ReportRequest, watermark: number): number {
