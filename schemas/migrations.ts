@@ -140,4 +140,15 @@ export const migrations: readonly Migration[] = [
         PRIMARY KEY (grain, day))`,
     ],
   },
+  {
+    id: 6,
+    name: 'restatement webhook',
+    statements: [
+      // delivered: the newest restatement that the receiver has acknowledged.
+      `CREATE TABLE webhook_cursors (
+        name TEXT PRIMARY KEY, delivered BIGINT NOT NULL, delivered_at BIGINT NOT NULL)`,
+      // Each report asks which runs are being published.
+      'CREATE INDEX runs_by_status ON runs (status)',
+    ],
+  },
 ]

@@ -22,6 +22,7 @@ import { addRuleRoutes } from './routes/admin-rules.ts'
 import { addAdRoutes } from './routes/ads.ts'
 import { addBackfillRoutes } from './routes/backfills.ts'
 import { addBoundaryRoute } from './routes/boundary.ts'
+import { addClickRoute, type ReceiptReader } from './routes/clicks.ts'
 import { addDashboard } from './routes/dashboard.ts'
 import { addFreshnessRoute } from './routes/freshness.ts'
 import { addLiveRoute } from './routes/live.ts'
@@ -45,6 +46,8 @@ export interface ServingDeps {
   /** What /metrics shows; absent: the registry. */
   readonly exposition?: () => Promise<string>
   readonly control?: BatchControl
+  /** Looks clicks up; absent: receipts answer 503. */
+  readonly receipts?: ReceiptReader
   /** Metrics that the store estimates; none where it counts exactly. */
   readonly approximate?: readonly MetricName[]
   readonly queryTimeoutMs: number
@@ -83,6 +86,7 @@ export async function buildApp(deps: ServingDeps) {
   protectRoutes(app, lookup)
   addReportRoutes(app, shared)
   addAdRoutes(app, shared)
+  addClickRoute(app, { receipts: deps.receipts })
   addFreshnessRoute(app, shared)
   addLiveRoute(app, { hub, lookup })
   addStatusRoute(app, { ...shared, olap })

@@ -1,8 +1,10 @@
 // Serving: one answer from two views. Wiring only.
 import type { AddressInfo } from 'node:net'
 import { ensureDefaults } from '#platform/catalogue/defaults.ts'
+import type { Catalogue } from '#platform/catalogue/port.ts'
 import { reportHeartbeat } from '#platform/heartbeats.ts'
 import type { LayerContext, Monitored, RunningLayer } from '#platform/layer.ts'
+import { createLease } from '#platform/lease.ts'
 import { addProcessMetrics, createRegistry } from '#platform/metrics.ts'
 import { collectMetrics } from '#platform/metrics-server.ts'
 import type { OlapStore } from '#platform/olap/port.ts'
@@ -10,7 +12,10 @@ import { loadSecrets } from '#platform/secrets.ts'
 import { approximateMetrics, openCatalogue } from '#platform/stack.ts'
 import { pause } from '#platform/wait.ts'
 import { buildApp } from './app.ts'
+import { guardCatalogue } from './guarded-catalogue.ts'
+import { createReceiptReader } from './receipt-reader.ts'
 import type { BatchControl } from './routes/admin-rebuilds.ts'
+import { startWebhook } from './webhook/webhook.ts'
 
 export type { BatchControl, RebuildOrder } from './routes/admin-rebuilds.ts'
 
@@ -33,6 +38,29 @@ function urlOf(host: string, address: AddressInfo | string | null): string {
   return `http://${name}:${port}`
 }
 
+/** Posts restatements where the settings name a receiver. */
+function postRestatements({ settings, clock, logger }: LayerContext, catalogue: Catalogue) {
+  const { CLICKLEDGER_WEBHOOK_URL: url, CLICKLEDGER_WEBHOOK_SECRET: secret } = settings
+  if (url === '') return undefined
+  const lease = createLease({
+    ...{ catalogue, name: 'webhook', holder: settings.CLICKLEDGER_NODE_ID },
+    onError: (error) => logger.warn({ err: error }, 'the lease was not renewed'),
+  })
+  const running = startWebhook({
+    ...{ catalogue, url, secret, lease, now: clock.now },
+    onOutcome: (outcome) => {
+      if ('error' in outcome) logger.warn({ err: outcome.error }, 'restatements were not taken')
+      else logger.info(outcome, 'restatements delivered')
+    },
+  })
+  return {
+    async close() {
+      await running.close()
+      await lease.release()
+    },
+  }
+}
+
 /** Starts serving; resolves when it listens. */
 export async function runServing(
   { settings, clock, logger }: LayerContext,
@@ -47,9 +75,16 @@ export async function runServing(
   const own: Monitored = { metrics: () => registry.metrics(), readiness: () => readiness() }
   const exposition = () => collectMetrics([own, ...(stores.beside?.() ?? [])])
   addProcessMetrics(registry, settings.CLICKLEDGER_DATA_DIR)
+  const receipts = createReceiptReader({
+    settings,
+    catalogue: guardCatalogue(catalogue),
+    now: clock.now,
+  })
+  resources.defer(() => receipts.close())
   const { app, facts, readiness, metrics } = await buildApp({
     ...stores,
     approximate: approximateMetrics(settings),
+    receipts,
     catalogue,
     clock,
     logger,
@@ -81,6 +116,9 @@ export async function runServing(
     stopping.abort()
     await following
   })
+
+  const webhook = postRestatements({ settings, clock, logger }, catalogue)
+  if (webhook) resources.defer(() => webhook.close())
 
   const owned = resources.move()
   const ended = Promise.withResolvers<void>()

@@ -13,6 +13,7 @@ import { hourMs } from '#schemas/paths.ts'
 import { openTestCatalogue } from '../../tests/support/catalogue.ts'
 import { buildApp } from '../app.ts'
 import type { BatchControl } from '../routes/admin-rebuilds.ts'
+import type { ReceiptReader } from '../routes/clicks.ts'
 import { createNaiveOlap } from './naive-olap.ts'
 
 /** The boundary of the fixture; its clock shows 25 minutes later. */
@@ -23,6 +24,7 @@ export type Keys = Record<'admin' | 'engineer' | 'advertiser' | 'other' | 'publi
 
 export interface FixtureOptions {
   readonly control?: BatchControl
+  readonly receipts?: ReceiptReader
   readonly queryTimeoutMs?: number
   /** What the app sees instead of the catalogue itself. */
   wrapCatalogue?(catalogue: Catalogue): Catalogue
@@ -69,6 +71,7 @@ export async function openFixture(t: ExecutionContext, options: FixtureOptions =
     queryTimeoutMs: options.queryTimeoutMs ?? 5_000,
     nodeSilenceMs: hourMs,
     ...(options.control ? { control: options.control } : {}),
+    ...(options.receipts ? { receipts: options.receipts } : {}),
   })
   t.teardown(() => app.close())
 
