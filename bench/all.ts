@@ -9,6 +9,7 @@ const benchmarks = {
   ingest: [],
   'speed-layer': [500_000, 10_000_000],
   rebuild: [24, 500_000],
+  publish: [10, 100_000],
   freshness: [100, 200],
   query: [10_000_000, 24, 15],
   year: [2_000_000, 15],

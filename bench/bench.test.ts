@@ -3,6 +3,7 @@
 import test, { type ExecutionContext } from 'ava'
 import { runFreshnessBench } from './freshness.ts'
 import { runIngestBench } from './ingest.ts'
+import { runPublishBench } from './publish.ts'
 import { runQueryBench } from './query.ts'
 import { runRebuildBench } from './rebuild.ts'
 import { runSpeedBench } from './speed-layer.ts'
@@ -34,6 +35,10 @@ test.serial('rebuild: everything is judged', async (t) => {
   t.is(judged, clicks)
   t.true(judged > 9_900)
   hasFigures(t, result, 5)
+})
+
+test.serial('publication: hours are replaced', async (t) => {
+  hasFigures(t, await runPublishBench(2, 5_000), 2)
 })
 
 test.serial('freshness: every probe is in a report, once', async (t) => {

@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander'
 import { addAdsCommand } from './commands/ads.ts'
 import { addBackfillCommand } from './commands/backfill.ts'
 import { addBoundaryCommand } from './commands/boundary.ts'
+import { addDlqCommand } from './commands/dlq.ts'
 import { addImportCommand } from './commands/import.ts'
 import { addKeysCommand } from './commands/keys.ts'
 import { addLayerCommands } from './commands/layer.ts'
@@ -40,6 +41,7 @@ function createProgram(): Command {
   addBackfillCommand(program)
   addBoundaryCommand(program)
   addReconcileCommand(program)
+  addDlqCommand(program)
   addAdsCommand(program)
   addKeysCommand(program)
   addRulesCommand(program)

@@ -15,7 +15,7 @@ import type { OlapStore } from './olap/port.ts'
 import { noSharedCache } from './shared-cache/none.ts'
 import type { SharedCache } from './shared-cache/port.ts'
 
-/** Paths inside the data directory. */
+/** Paths inside the data directory, unless a setting puts them elsewhere. */
 export const dataPaths = (settings: Settings) => {
   const at = (...parts: string[]) => join(settings.CLICKLEDGER_DATA_DIR, ...parts)
   return {
@@ -23,7 +23,7 @@ export const dataPaths = (settings: Settings) => {
     catalogue: at('catalogue.sqlite'),
     objects: at('objects'),
     olap: at('olap'),
-    wal: at('wal'),
+    wal: settings.CLICKLEDGER_WAL_DIR || at('wal'),
     scratch: at('scratch'),
     instance: at('instance.json'),
   }

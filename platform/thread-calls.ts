@@ -1,5 +1,6 @@
 // Calls between threads: a table of async functions on one side, a proxy on the other. Errors keep
-// their code. Arguments and results must be cloneable.
+// their code. Arguments and results must be cloneable; but for an AbortSignal as the last argument,
+// which becomes a signal of the other side.
 import type { MessagePort, Worker } from 'node:worker_threads'
 import { ClickledgerError, type ErrorCode, isErrorCode } from '#schemas/errors.ts'
 
@@ -7,6 +8,12 @@ interface Call {
   readonly id: number
   readonly method: string
   readonly args: readonly unknown[]
+  /** The function gets a signal after its arguments. */
+  readonly isAbortable: boolean
+}
+/** The call with this id is no longer wanted; it still gets its answer. */
+interface Abort {
+  readonly abort: number
 }
 interface Answer {
   readonly id: number
@@ -19,14 +26,21 @@ type Methods = Record<string, (...args: any[]) => Promise<unknown>>
 
 /** Answers calls that come over the port. */
 export function serveCalls(port: MessagePort, methods: Methods): void {
-  port.on('message', async ({ id, method, args }: Call) => {
+  const running = new Map<number, AbortController>()
+  port.on('message', async (message: Call | Abort) => {
+    if ('abort' in message) return running.get(message.abort)?.abort()
+    const { id, method, args, isAbortable } = message
+    const stop = new AbortController()
+    if (isAbortable) running.set(id, stop)
     let answer: Answer
     try {
-      answer = { id, result: await methods[method]?.(...args) }
+      const all = isAbortable ? [...args, stop.signal] : args
+      answer = { id, result: await methods[method]?.(...all) }
     } catch (error) {
       const code = error instanceof ClickledgerError ? error.code : undefined
       answer = { id, error: { message: (error as Error).message, ...(code ? { code } : {}) } }
     }
+    running.delete(id)
     port.postMessage(answer)
   })
 }
@@ -62,6 +76,16 @@ export function callWorker<T extends object>(worker: Worker): T {
     end(isKnown ? known : new ClickledgerError('unavailable', 'the thread failed', error))
   })
   worker.on('exit', () => end(new ClickledgerError('unavailable', 'the thread has ended')))
+  const abortable = async (id: number, signal: AbortSignal, answer: Promise<unknown>) => {
+    const abort = () => worker.postMessage({ abort: id } satisfies Abort)
+    signal.addEventListener('abort', abort, { once: true })
+    if (signal.aborted) abort()
+    try {
+      return await answer
+    } finally {
+      signal.removeEventListener('abort', abort)
+    }
+  }
   const methods = new Map<string, (...args: unknown[]) => Promise<unknown>>()
   const methodOf =
     (method: string) =>
@@ -70,8 +94,10 @@ export function callWorker<T extends object>(worker: Worker): T {
       const id = nextId++
       const { promise, resolve, reject } = Promise.withResolvers<unknown>()
       waiting.set(id, { resolve, reject })
-      worker.postMessage({ id, method, args } satisfies Call)
-      return promise
+      const signal = args.at(-1) instanceof AbortSignal ? (args.at(-1) as AbortSignal) : undefined
+      const sent = signal ? args.slice(0, -1) : args
+      worker.postMessage({ id, method, args: sent, isAbortable: !!signal } satisfies Call)
+      return signal ? abortable(id, signal, promise) : promise
     }
   return new Proxy({} as T, {
     get(_target, method) {

@@ -87,6 +87,12 @@ export const errors = {
     title: 'The query would return too much.',
     fix: 'Narrow the time range, choose a coarser granularity, or ask for fewer dimensions.',
   },
+  'client-gone': {
+    status: 499,
+    retryable: true,
+    title: 'The client went away before the answer.',
+    fix: 'Nothing: the query was stopped. Only logs and metrics show this.',
+  },
   'not-kept': {
     status: 422,
     retryable: false,
@@ -226,9 +232,17 @@ export const isErrorCode = (code: unknown): code is ErrorCode =>
 export class ClickledgerError extends Error {
   readonly code: ErrorCode
   readonly retryable: boolean
+  /** When to try again, where that is known better than "soon". */
+  readonly retryAfterSeconds: number | undefined
 
-  constructor(code: ErrorCode, detail?: string, cause?: unknown) {
+  constructor(
+    code: ErrorCode,
+    detail?: string,
+    cause?: unknown,
+    more: { readonly retryAfterSeconds?: number } = {},
+  ) {
     super(detail ?? errors[code].title, { cause })
+    this.retryAfterSeconds = more.retryAfterSeconds
     this.name = 'ClickledgerError'
     this.code = code
     this.retryable = errors[code].retryable

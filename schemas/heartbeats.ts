@@ -22,6 +22,8 @@ export interface SpeedHeartbeat {
   /** All clicks received before this time and present in the log then have been judged. */
   readonly watermark: number
   readonly partitions: readonly SpeedPartition[]
+  /** Partitions that clicks.raw had when the watermark held; absent: reported by an older version. */
+  readonly rawPartitions?: number
   /** End offsets of clicks.judged when the watermark held. */
   readonly judgedEnds: readonly number[]
   readonly counts: {

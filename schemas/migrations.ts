@@ -151,4 +151,13 @@ export const migrations: readonly Migration[] = [
       'CREATE INDEX runs_by_status ON runs (status)',
     ],
   },
+  {
+    id: 7,
+    name: 'replays of dead letters',
+    statements: [
+      // letter_id: partition-offset on clicks.dlq.
+      `CREATE TABLE dead_letter_replays (
+        letter_id TEXT PRIMARY KEY, replayed_at BIGINT NOT NULL, replayed_by TEXT NOT NULL)`,
+    ],
+  },
 ]

@@ -119,6 +119,11 @@ export const settings = {
     choices: ['wal', 'log'],
     doc: 'wal: answer when the click is on the local disk. log: also wait for the event log, up to 30 ms.',
   },
+  CLICKLEDGER_WAL_DIR: {
+    type: 'string',
+    default: '',
+    doc: 'Where ingest keeps its write-ahead log; empty: `wal` in the data directory. Answers wait for this disk: one that nothing else writes to keeps them fast.',
+  },
   CLICKLEDGER_WAL_SEGMENT_BYTES: {
     type: 'bytes',
     default: '64MiB',
@@ -271,6 +276,13 @@ export const settings = {
     default: 'PT30S',
     min: 100,
     doc: 'A report query is stopped after this time.',
+  },
+  CLICKLEDGER_QUERIES_AT_ONCE: {
+    type: 'int',
+    default: '8',
+    min: 1,
+    max: 256,
+    doc: 'Queries that one serving process has under way in the OLAP store; one tenant gets half of them at most, and 16 times as many may wait. All serving processes together should stay under druid.server.http.numThreads of a broker.',
   },
   CLICKLEDGER_NAMESPACE: {
     type: 'string',

@@ -5,16 +5,20 @@ import type { Registry } from 'prom-client'
 import { createKeyLookup } from '#platform/api-keys.ts'
 import type { Catalogue } from '#platform/catalogue/port.ts'
 import type { Clock } from '#platform/clock.ts'
+import type { EventLog } from '#platform/event-log/port.ts'
 import type { Logger } from '#platform/log.ts'
 import type { OlapStore } from '#platform/olap/port.ts'
 import type { MetricName } from '#schemas/metrics.ts'
 import { dayMs } from '#schemas/paths.ts'
+import { createAnswers } from './admission/answers.ts'
+import { createQueryGate } from './admission/query-gate.ts'
+import type { SharedAnswers } from './admission/shared-answers.ts'
 import { protectRoutes } from './auth.ts'
 import { createFactsReader } from './freshness.ts'
 import { guardCatalogue } from './guarded-catalogue.ts'
 import { createLiveHub } from './live-hub.ts'
 import { createServingMetrics } from './metrics.ts'
-import { createQueryGate } from './query-gate.ts'
+import { createFinalMemory } from './reports/final-memory.ts'
 import { addCatalogueRoutes } from './routes/admin-catalogue.ts'
 import { addKeyRoutes } from './routes/admin-keys.ts'
 import { addRebuildRoutes, type BatchControl } from './routes/admin-rebuilds.ts'
@@ -24,6 +28,7 @@ import { addBackfillRoutes } from './routes/backfills.ts'
 import { addBoundaryRoute } from './routes/boundary.ts'
 import { addClickRoute, type ReceiptReader } from './routes/clicks.ts'
 import { addDashboard } from './routes/dashboard.ts'
+import { addDeadLetterRoutes } from './routes/dead-letters.ts'
 import { addFreshnessRoute } from './routes/freshness.ts'
 import { addLiveRoute } from './routes/live.ts'
 import { addReconciliationRoute } from './routes/reconciliation.ts'
@@ -33,13 +38,17 @@ import { addStatusRoute } from './routes/status.ts'
 import { addSystemRoutes, createReadiness } from './routes/system.ts'
 import { buildServer } from './server.ts'
 
-const queriesAtOnce = 8
-const queriesWaiting = 128
+/** A longer queue would only make every answer old. */
+const waitingPerQuery = 16
+/** Rows that are kept: some 100 MB at most. */
+export const keptAnswers = { cellsMax: 1_000_000, ttlMs: 300_000 } as const
 const live = { everyMs: 1_000, clientsMax: 1_000, questionsMax: 200 } as const
 
 export interface ServingDeps {
   readonly catalogue: Catalogue
   readonly olap: Pick<OlapStore, 'query' | 'realtime' | 'health'>
+  /** Opens the event log once, and gives the same one again. */
+  readonly log: () => Promise<EventLog>
   readonly clock: Clock
   readonly logger: Logger
   readonly registry: Registry
@@ -55,12 +64,15 @@ export interface ServingDeps {
   readonly speedRetentionMs?: number
   /** Seals cursors, the same on all nodes. Absent: made up, so cursors end with the process. */
   readonly cursorKey?: Uint8Array
+  readonly queriesAtOnce: number
+  /** Absent: answers are kept in this process only. */
+  readonly sharedAnswers?: SharedAnswers
   readonly nodeSilenceMs: number
 }
 
 /** Builds the server. It isn't listening yet; `app.close()` ends live streams and pollers. */
 export async function buildApp(deps: ServingDeps) {
-  const { olap, clock, registry, control, approximate = [] } = deps
+  const { olap, clock, registry, control, approximate = [], queriesAtOnce } = deps
   const catalogue = guardCatalogue(deps.catalogue)
   const now = () => clock.now()
   const lookup = createKeyLookup(catalogue, now)
@@ -76,11 +88,20 @@ export async function buildApp(deps: ServingDeps) {
   const gate = createQueryGate(olap, {
     metrics,
     concurrentMax: queriesAtOnce,
-    waitingMax: queriesWaiting,
+    tenantMax: Math.ceil(queriesAtOnce / 2),
+    waitingMax: queriesAtOnce * waitingPerQuery,
     timeoutMs: deps.queryTimeoutMs,
   })
   const { speedRetentionMs = 7 * dayMs, cursorKey = randomBytes(32) } = deps
-  const shared = { catalogue, gate, facts, approximate, now, cursorKey, speedRetentionMs }
+  const answers = createAnswers({
+    ...keptAnswers,
+    ...(deps.sharedAnswers ? { shared: deps.sharedAnswers } : {}),
+    onAnswer: (from) => metrics.answers.inc({ from }),
+  })
+  const memory = createFinalMemory(catalogue, now)
+  const shared = {
+    ...{ catalogue, gate, answers, memory, facts, approximate, now, cursorKey, speedRetentionMs },
+  }
   const hub = createLiveHub({ ...shared, clock }, live)
   const app = await buildServer({ logger: deps.logger, metrics })
   protectRoutes(app, lookup)
@@ -95,6 +116,7 @@ export async function buildApp(deps: ServingDeps) {
   addRestatementRoute(app, shared)
   addBoundaryRoute(app, shared)
   addReconciliationRoute(app, { catalogue })
+  addDeadLetterRoutes(app, { ...shared, log: deps.log })
   addKeyRoutes(app, shared)
   addRuleRoutes(app, shared)
   addCatalogueRoutes(app, shared)

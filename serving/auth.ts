@@ -77,10 +77,6 @@ export function tenantFilters({ advertiserId, publisherId }: Principal): Filter[
   return filters
 }
 
-/** Whose answers a key gets: the same for all keys of a tenant. */
-export const tenantOf = ({ advertiserId, publisherId }: Principal): string =>
-  JSON.stringify([advertiserId, publisherId])
-
 /** The request, narrowed to what the key may see. */
 export function scoped(request: ReportRequest, principal: Principal): ReportRequest {
   return { ...request, filters: [...tenantFilters(principal), ...request.filters] }

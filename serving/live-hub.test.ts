@@ -1,8 +1,10 @@
 import test from 'ava'
 import { until } from '#platform/wait.ts'
+import { noAnswers } from './admission/answers.ts'
+import { createQueryGate } from './admission/query-gate.ts'
 import type { Facts } from './freshness.ts'
 import { createLiveHub, type LiveEvent } from './live-hub.ts'
-import { createQueryGate } from './query-gate.ts'
+import { createFinalMemory } from './reports/final-memory.ts'
 import { boundary, openFixture, startNow } from './testing/fixture.ts'
 
 const facts: Facts = {
@@ -21,7 +23,12 @@ test('one poller for all who ask the same, none when nobody asks; bounded', asyn
   olap.speed.push({ event_time: boundary + 5, status: 'valid', ad_id: 'ad-1' })
   const deps = {
     catalogue,
-    gate: createQueryGate(olap, { concurrentMax: 1, waitingMax: 9, timeoutMs: 5_000 }),
+    gate: createQueryGate(olap, {
+      ...{ concurrentMax: 1, tenantMax: 1, waitingMax: 9 },
+      timeoutMs: 5_000,
+    }),
+    answers: noAnswers,
+    memory: createFinalMemory(catalogue, () => startNow),
     facts: { read: async () => facts, isWhole: async () => true },
     approximate: [],
     now: () => 0,

@@ -2,16 +2,24 @@
 import type { AddressInfo } from 'node:net'
 import { ensureDefaults } from '#platform/catalogue/defaults.ts'
 import type { Catalogue } from '#platform/catalogue/port.ts'
+import type { Settings } from '#platform/config.ts'
 import { reportHeartbeat } from '#platform/heartbeats.ts'
 import type { LayerContext, Monitored, RunningLayer } from '#platform/layer.ts'
 import { createLease } from '#platform/lease.ts'
+import type { Logger } from '#platform/log.ts'
 import { addProcessMetrics, createRegistry } from '#platform/metrics.ts'
 import { collectMetrics } from '#platform/metrics-server.ts'
 import type { OlapStore } from '#platform/olap/port.ts'
 import { loadSecrets } from '#platform/secrets.ts'
-import { approximateMetrics, openCatalogue } from '#platform/stack.ts'
+import {
+  approximateMetrics,
+  openCatalogue,
+  openEventLog,
+  openSharedCache,
+} from '#platform/stack.ts'
 import { pause } from '#platform/wait.ts'
-import { buildApp } from './app.ts'
+import { createSharedAnswers } from './admission/shared-answers.ts'
+import { buildApp, keptAnswers } from './app.ts'
 import { guardCatalogue } from './guarded-catalogue.ts'
 import { createReceiptReader } from './receipt-reader.ts'
 import type { BatchControl } from './routes/admin-rebuilds.ts'
@@ -61,6 +69,34 @@ function postRestatements({ settings, clock, logger }: LayerContext, catalogue: 
   }
 }
 
+/** Opens at the first call. A failure is not kept: the next call tries again. */
+function openedOnce<T>(open: () => Promise<T>) {
+  let opening: Promise<T> | undefined
+  return {
+    open(): Promise<T> {
+      opening ??= open().catch((error: unknown) => {
+        opening = undefined
+        throw error
+      })
+      return opening
+    },
+    /** What is open; undefined: nothing was asked for, or it failed. */
+    opened: async (): Promise<T | undefined> => opening?.catch(() => undefined),
+  }
+}
+
+/** Answers of other serving processes, where the settings name a cache for them. */
+async function openSharedAnswers(settings: Settings, logger: Logger) {
+  if (settings.CLICKLEDGER_REDIS_URL === '') return undefined
+  const cache = await openSharedCache(settings, (isUp, reason) => {
+    if (isUp) logger.info('the shared cache answers')
+    else logger.warn({ reason }, 'no shared cache: every process keeps its own answers')
+  })
+  const { cacheKey: sealKey } = loadSecrets(settings)
+  const answers = createSharedAnswers({ cache, sealKey, ttlMs: keptAnswers.ttlMs })
+  return { answers, close: () => cache.close() }
+}
+
 /** Starts serving; resolves when it listens. */
 export async function runServing(
   { settings, clock, logger }: LayerContext,
@@ -71,25 +107,29 @@ export async function runServing(
   const catalogue = await openCatalogue(settings)
   resources.defer(() => catalogue.close())
   await ensureDefaults(catalogue, clock.now())
+  const log = openedOnce(() => openEventLog(settings, () => clock.now()))
+  resources.defer(async () => (await log.opened())?.close())
+  const shared = await openSharedAnswers(settings, logger)
+  resources.defer(() => shared?.close())
   const registry = createRegistry('serving')
   const own: Monitored = { metrics: () => registry.metrics(), readiness: () => readiness() }
   const exposition = () => collectMetrics([own, ...(stores.beside?.() ?? [])])
   addProcessMetrics(registry, settings.CLICKLEDGER_DATA_DIR)
   const receipts = createReceiptReader({
-    settings,
-    catalogue: guardCatalogue(catalogue),
-    now: clock.now,
+    ...{ settings, log: log.open, catalogue: guardCatalogue(catalogue) },
   })
-  resources.defer(() => receipts.close())
   const { app, facts, readiness, metrics } = await buildApp({
     ...stores,
     approximate: approximateMetrics(settings),
     receipts,
     catalogue,
+    log: log.open,
     clock,
     logger,
     registry,
     exposition,
+    queriesAtOnce: settings.CLICKLEDGER_QUERIES_AT_ONCE,
+    ...(shared ? { sharedAnswers: shared.answers } : {}),
     queryTimeoutMs: settings.CLICKLEDGER_QUERY_TIMEOUT,
     speedRetentionMs: settings.CLICKLEDGER_SPEED_RETENTION,
     cursorKey: loadSecrets(settings).cursorKey,

@@ -50,14 +50,22 @@ export function createServingMetrics(registry: Registry, read: ServingReadings) 
   addHealth(registry, read)
   const refusedQueries = new Counter({
     name: 'clickledger_olap_queries_refused_total',
-    help: 'Queries that got no answer, by reason: queue-full (429) or timeout (504).',
+    help: 'Queries that got no answer, by reason: queue-full (429), timeout (504) or client-gone (nobody waited any more).',
     labelNames: ['reason'],
     registers,
   })
   // A counter that appears with its first event hides that event from `increase`.
-  for (const reason of ['queue-full', 'timeout']) refusedQueries.inc({ reason }, 0)
+  for (const reason of ['queue-full', 'timeout', 'client-gone']) refusedQueries.inc({ reason }, 0)
+  const answers = new Counter({
+    name: 'clickledger_report_answers_total',
+    help: 'Questions for rows, by where the answer came from: memory (kept), flight (an equal question was under way), shared (another process) or store.',
+    labelNames: ['from'],
+    registers,
+  })
+  for (const from of ['memory', 'flight', 'shared', 'store']) answers.inc({ from }, 0)
   return {
     refusedQueries,
+    answers,
     requestSeconds: new Histogram({
       name: 'clickledger_http_request_seconds',
       help: 'Time to answer a request to serving, by route.',

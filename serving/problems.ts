@@ -3,10 +3,15 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import { ClickledgerError, type ErrorCode, errors, problem } from '#schemas/errors.ts'
 
-const retryAfterSeconds = 2
+const defaultRetryAfterSeconds = 2
 
 /** Answers with a problem. */
-export function sendProblem(reply: FastifyReply, code: ErrorCode, detail?: string): void {
+export function sendProblem(
+  reply: FastifyReply,
+  code: ErrorCode,
+  detail?: string,
+  retryAfterSeconds = defaultRetryAfterSeconds,
+): void {
   const { status, retryable } = errors[code]
   if (retryable && status !== 500) reply.header('retry-after', String(retryAfterSeconds))
   if (status === 401) reply.header('www-authenticate', 'Bearer')
@@ -70,5 +75,10 @@ export function handleError(error: unknown, request: FastifyRequest, reply: Fast
   if (errors[code].status >= 500) {
     request.log.error({ err: error, route: request.routeOptions.url }, 'request failed')
   }
-  sendProblem(reply, code, detail)
+  sendProblem(
+    reply,
+    code,
+    detail,
+    error instanceof ClickledgerError ? error.retryAfterSeconds : undefined,
+  )
 }

@@ -1,10 +1,10 @@
-// The way to receipts: few at a time, because each reads files. The event log is opened with the first one;
-// the object store for each, because what it holds on the local disk goes with it.
+// The way to receipts: few at a time, because each reads files. The object store is opened for each,
+// because what it holds on the local disk goes with it.
 import type { Queryable } from '#platform/catalogue/port.ts'
 import type { Settings } from '#platform/config.ts'
 import type { EventLog } from '#platform/event-log/port.ts'
 import { findReceipt, type Receipt, type ReceiptQuestion } from '#platform/receipts/receipts.ts'
-import { openEventLog, openObjectStore } from '#platform/stack.ts'
+import { openObjectStore } from '#platform/stack.ts'
 import { ClickledgerError } from '#schemas/errors.ts'
 import type { ReceiptReader } from './routes/clicks.ts'
 
@@ -14,21 +14,18 @@ const waitingMax = 16
 export interface ReceiptReaderParts {
   readonly settings: Settings
   readonly catalogue: Queryable
-  readonly now: () => number
+  /** Opens the event log once, and gives the same one again. */
+  readonly log: () => Promise<EventLog>
 }
 
-export function createReceiptReader({ settings, catalogue, now }: ReceiptReaderParts) {
+export function createReceiptReader({
+  settings,
+  catalogue,
+  log,
+}: ReceiptReaderParts): ReceiptReader {
   const waiting: (() => void)[] = []
   let reading = 0
-  let opened: Promise<EventLog> | undefined
 
-  const logOf = () => {
-    opened ??= openEventLog(settings, now).catch((error: unknown) => {
-      opened = undefined
-      throw error
-    })
-    return opened
-  }
   const enter = async () => {
     if (reading < readingMax) reading++
     else if (waiting.length < waitingMax) await new Promise<void>((go) => waiting.push(go))
@@ -42,11 +39,11 @@ export function createReceiptReader({ settings, catalogue, now }: ReceiptReaderP
   const read = async (question: ReceiptQuestion): Promise<Receipt | undefined> => {
     await enter()
     try {
-      const log = await logOf()
+      const opened = await log()
       const objects = await openObjectStore(settings)
       try {
         const timeoutMs = settings.CLICKLEDGER_QUERY_TIMEOUT
-        return await findReceipt({ catalogue, log, objects, timeoutMs }, question)
+        return await findReceipt({ catalogue, log: opened, objects, timeoutMs }, question)
       } finally {
         await objects.close()
       }
@@ -57,11 +54,5 @@ export function createReceiptReader({ settings, catalogue, now }: ReceiptReaderP
       leave()
     }
   }
-  return {
-    find: read,
-    async close() {
-      const log = await opened?.catch(() => undefined)
-      await log?.close()
-    },
-  } satisfies ReceiptReader & { close(): Promise<void> }
+  return { find: read }
 }

@@ -194,6 +194,13 @@ export const Meta = Type.Object({
       'There are more rows, and no `next`: an order by a metric moves while clicks come. Ask by time, with completeness=final, or with a greater limit.',
   }),
   next: Nullable(Type.String({ description: 'Cursor of the next page.' })),
+  stale: Type.Optional(
+    Type.Literal(true, {
+      description:
+        'Only while the OLAP store is away: these numbers were final when it last answered, `age_seconds` ago, and have not been published again since. `end_time` says where they end.',
+    }),
+  ),
+  age_seconds: Type.Optional(Type.Integer()),
 })
 
 export const Answer = Type.Object({ meta: Meta, data: Type.Array(Row) })

@@ -43,6 +43,18 @@ test('a speed watermark counts once the store has applied what was judged', (t) 
   t.is(update({ now, ingest: [], speed: [speed(9_500, [7, 7])], applied: [7, 7] }), 9_500)
 })
 
+test('a partition of clicks.raw that nobody holds yet holds it back', (t) => {
+  const { update } = tracker()
+  const input = { now: 10_000, ingest: [], applied: [0, 0] }
+  const wider = (watermark: number, partitions: number[]) => {
+    const heartbeat = speed(watermark, [0, 0], partitions)
+    return { ...heartbeat, body: { ...heartbeat.body, rawPartitions: 3 } }
+  }
+  t.is(update({ ...input, speed: [speed(9_000, [0, 0])] }), 9_000)
+  t.is(update({ ...input, speed: [wider(9_500, [0, 1])] }), 9_000, 'partition 2 is nobody’s')
+  t.is(update({ ...input, speed: [wider(9_600, [0, 1, 2])] }), 9_600)
+})
+
 test('unshipped clicks hold it back', (t) => {
   const { update } = tracker()
   const input = { now: 10_000, speed: [speed(9_000, [0, 0])], applied: [0, 0] }

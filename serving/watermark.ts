@@ -42,8 +42,10 @@ export function speedCandidate(
   const [first] = chosen
   if (!first) return undefined
   const width = Math.max(...chosen.map(({ body }) => body.judgedEnds.length))
-  // clicks.judged has as many partitions as clicks.raw: of one that nobody holds nothing is known.
-  const isWhole = covered.size >= width
+  // Of a partition that nobody holds nothing is known. clicks.judged has as many as clicks.raw, but
+  // for a while after some were added.
+  const rawWidth = Math.max(width, ...chosen.map(({ body }) => body.rawPartitions ?? 0))
+  const isWhole = covered.size >= rawWidth
   return {
     ...first.body,
     reportedAt: first.reportedAt,

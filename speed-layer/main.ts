@@ -32,14 +32,15 @@ export async function runSpeedLayer({
   const registry = createRegistry('speed')
   const metrics = createSpeedMetrics(registry, node.read)
   let reportedAt = Number.NEGATIVE_INFINITY
-  const partitions = (await log.endOffsets(topics.raw.name)).length
+  /** Of clicks.raw, as last seen: some may be added. */
+  let partitions = (await log.endOffsets(topics.raw.name)).length
   const historyMs = settings.CLICKLEDGER_SPEED_WINDOW
-  const timesMax = Math.ceil(settings.CLICKLEDGER_SPEED_KEYS_MAX / partitions)
   const stopping = new AbortController()
   const tracer = createTracer(settings, logger, clock.now)
 
-  const start = (ruleSet: RuleSet): Promise<Processor> =>
-    log.process({
+  const start = (ruleSet: RuleSet): Promise<Processor> => {
+    const timesMax = Math.ceil(settings.CLICKLEDGER_SPEED_KEYS_MAX / partitions)
+    return log.process({
       group: groups.speed,
       topic: topics.raw.name,
       maxRecords,
@@ -77,13 +78,18 @@ export async function runSpeedLayer({
         }
       },
     })
+  }
 
   const heartbeat = async () => {
-    // The watermark first, then the ends: what the watermark covers is below the ends.
+    // The watermark first, then the ends: what the watermark covers is below the ends, and in one of
+    // the partitions that there are then.
     const state = node.read()
+    const rawPartitions = (await log.endOffsets(topics.raw.name)).length
     const judgedEnds = await log.endOffsets(topics.judged.name)
     const { CLICKLEDGER_NODE_ID: id } = settings
-    await reportHeartbeat(catalogue, 'speed', id, clock.now(), { ...state, judgedEnds })
+    const body = { ...state, rawPartitions, judgedEnds }
+    await reportHeartbeat(catalogue, 'speed', id, clock.now(), body)
+    partitions = rawPartitions
     reportedAt = performance.now()
   }
 
@@ -122,18 +128,21 @@ export async function runSpeedLayer({
     const { signal } = ending
     stopping.signal.addEventListener('abort', () => ending.abort(), { once: true })
     let ruleSet = await currentRuleSet(catalogue)
+    let assigned = partitions
     let processor = await watched(ruleSet)
     logger.info({ ruleSet: ruleSet.version, partitions }, 'speed layer started')
     try {
       while (!signal.aborted) {
         // A catalogue that hangs must hide neither the end of the processor nor the wish to stop.
         const newest = (await unlessAborted(report(ruleSet), signal)) ?? ruleSet
-        if (newest.version !== ruleSet.version) {
-          // State belongs to a rule set: start again under the new one, from the log.
+        if (newest.version !== ruleSet.version || partitions !== assigned) {
+          // State belongs to a rule set, and the group shares out the partitions that there were:
+          // start again under the new ones, from the log.
           await processor.close()
           ruleSet = newest
+          assigned = partitions
           processor = await watched(ruleSet)
-          logger.info({ ruleSet: ruleSet.version }, 'judging under a new rule set')
+          logger.info({ ruleSet: ruleSet.version, partitions }, 'judging anew')
         }
         await pause(heartbeatMs, signal)
       }

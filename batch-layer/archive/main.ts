@@ -9,7 +9,6 @@ import { type Feed, judgedFeed, rawFeed } from './feeds.ts'
 import { createArchiveMetrics } from './metrics.ts'
 import { createFeed, type FeedOptions, type RunningFeed } from './run-feed.ts'
 
-const heartbeatMs = 1_000
 /** Without a successful round for longer: not ready. A flush of many clicks takes a while. */
 const silentMs = 120_000
 
@@ -21,11 +20,10 @@ export async function runArchive({ settings, clock, logger }: LayerContext): Pro
   const scratch = join(dataPaths(settings).scratch, 'archive')
   await rm(scratch, { recursive: true, force: true })
   const feeds = new Map<Feed, RunningFeed>()
-  const ends = new Map<Feed, readonly number[]>()
   let succeededAt: number | undefined
   const stateOf = (feed: Feed) => ({
     archivedEnds: feeds.get(feed)?.archivedEnds ?? [],
-    logEnds: ends.get(feed) ?? [],
+    logEnds: feeds.get(feed)?.logEnds ?? [],
   })
   const registry = createRegistry('archive')
   const metrics = createArchiveMetrics(registry, {
@@ -49,29 +47,17 @@ export async function runArchive({ settings, clock, logger }: LayerContext): Pro
     return running
   }
 
-  /** At most once in a while: reads the ends of the feed's topic. @returns whether it was time */
-  const reader = (feed: Feed) => {
-    let readAt = Number.NEGATIVE_INFINITY
-    return async (): Promise<boolean> => {
-      if (Date.now() - readAt < heartbeatMs) return false
-      readAt = Date.now()
-      ends.set(feed, await log.endOffsets(feed.topic))
-      return true
-    }
-  }
-  const readRaw = reader(rawFeed)
   const raw = create(rawFeed, {
     metrics,
-    async onRound() {
-      if (await readRaw()) {
+    async onRound(news) {
+      if (news) {
         const { CLICKLEDGER_NODE_ID: node } = settings
         await reportHeartbeat(catalogue, 'archive', node, clock.now(), stateOf(rawFeed))
       }
       succeededAt = Date.now()
     },
   })
-  const readJudged = reader(judgedFeed)
-  const judged = create(judgedFeed, { onRound: async () => void (await readJudged()) })
+  const judged = create(judgedFeed, { onRound: async () => {} })
 
   // The judged archive opens in its own loop: nothing that is wrong with it stops the raw one.
   await raw.open()

@@ -31,6 +31,44 @@ export function namedFault(error: unknown, files: ReadonlyMap<string, string>): 
   return new ClickledgerError('archive-gap', detail, error)
 }
 
+/** Local path -> object key of hours that are local. */
+export function keysOf(
+  local: readonly LocalHour[],
+  hours: readonly HourFiles[],
+): Map<string, string> {
+  const files = new Map(hours.map(({ hour, files: keys }) => [hour, keys]))
+  const pairs = local.flatMap(({ hour, paths }) =>
+    paths.map((path, i): [string, string] => [path, files.get(hour)?.[i] ?? path]),
+  )
+  return new Map(pairs)
+}
+
+/**
+ * Work over files, of which an engine may find out in the middle that one is broken: it need not say
+ * which. Then each is read whole, and the one that cannot be is named.
+ * @param files - local path -> object key
+ * @throws ClickledgerError `archive-gap`; what the work threw where all files can be read
+ */
+export async function namingBroken<T>(
+  connection: DuckDBConnection,
+  files: ReadonlyMap<string, string>,
+  work: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    if (error instanceof ClickledgerError) throw error
+    for (const [path, key] of files) {
+      const whole = `SELECT max(hash(t)) FROM read_parquet('${path}') t`
+      await connection.run(whole).catch(({ message }: Error) => {
+        const detail = `${key} cannot be read; restore the object (${message})`
+        throw new ClickledgerError('archive-gap', detail, error)
+      })
+    }
+    throw error
+  }
+}
+
 /** Hours without files are left out. @throws ClickledgerError `archive-gap` for a missing or broken file */
 export async function localHours(
   connection: DuckDBConnection,

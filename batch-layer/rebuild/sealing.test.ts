@@ -54,7 +54,7 @@ async function setUp(t: ExecutionContext) {
       await indexManifests(catalogue, [manifest])
     }
   }
-  return { catalogue, log, sealing, time, report, append, archive }
+  return { settings, catalogue, log, sealing, time, report, append, archive }
 }
 
 test('nothing is sealed before the lateness has passed', async (t) => {
@@ -83,6 +83,18 @@ test('the archive must cover the ends read then, not those of later', async (t) 
     then.proof.partitions.map((p) => p.logEnd),
     asked,
   )
+})
+
+test('a partition that was added is waited for, by name', async (t) => {
+  const { settings, sealing, time, append, archive } = await setUp(t)
+  time.now = hour + hourMs + lateness
+  const other = await openEventLog({ ...settings, CLICKLEDGER_PARTITIONS: 3 }, Date.now)
+  t.teardown(() => other.close())
+  await append(20)
+  const waiting = await sealing.step(hour)
+  t.regex(waiting.kind === 'waiting' ? waiting.obstacles.join() : '', /partition 2: archived to 0,/)
+  await archive()
+  t.is((await sealing.step(hour)).kind, 'proven')
 })
 
 test('a node with old unshipped clicks is waited for; a silent one is not, after a while', async (t) => {

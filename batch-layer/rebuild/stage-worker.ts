@@ -8,7 +8,7 @@ import type { ObjectStore } from '#platform/object-store/port.ts'
 import { pause } from '#platform/wait.ts'
 import { hourMs, stagedFolder, stagedPath, verdictsName } from '#schemas/paths.ts'
 import { type Workspace, withWorkspace } from '../workspace.ts'
-import { localHours } from './local-hours.ts'
+import { keysOf, localHours, namingBroken } from './local-hours.ts'
 import type { RebuildTask } from './plan.ts'
 import {
   aggregateSql,
@@ -131,16 +131,30 @@ export async function stageTask(input: StageInput): Promise<StagedHour[]> {
 }
 
 async function stageHours(input: StageInput, workspace: Workspace): Promise<StagedHour[]> {
-  const { task, settings } = input
-  const { ruleSet } = task
-  const { connection, objects, dir } = workspace
+  const { task } = input
+  const { connection, objects } = workspace
   const ofTask = (hour: LocalHour): LocalHour =>
     task.only ? { ...hour, advertiserId: task.only.advertiserId } : hour
   const own = (await localHours(connection, objects, task.hours)).map(ofTask)
+  const before =
+    own.length > 0 ? (await localHours(connection, objects, task.lookBack)).map(ofTask) : []
+  const hours = [...before, ...own]
+  const keys = keysOf(hours, [...task.lookBack, ...task.hours])
+  return namingBroken(connection, keys, () => stageLocal(input, workspace, own, hours))
+}
+
+/** @param hours - the task's own, and those before them that rules look back to */
+async function stageLocal(
+  input: StageInput,
+  { connection, objects, dir }: Workspace,
+  own: readonly LocalHour[],
+  hours: readonly LocalHour[],
+): Promise<StagedHour[]> {
+  const { task, settings } = input
+  const { ruleSet } = task
   const staged: StagedHour[] = []
   const nothing = { files: [], valid: 0, duplicate: 0, invalid: 0, copies: 0 }
   if (own.length > 0) {
-    const hours = [...(await localHours(connection, objects, task.lookBack)).map(ofTask), ...own]
     await connection.run(`CREATE TEMP VIEW clicks AS ${clicksSql(hours)}`)
     const start = task.hours[0]?.hour ?? 0
     const end = (task.hours[task.hours.length - 1]?.hour ?? 0) + hourMs

@@ -12,6 +12,7 @@ import {
   withInstanceOptions,
 } from '../options.ts'
 import { withInstance } from '../session.ts'
+import { type Column, table } from '../table.ts'
 
 interface Options extends InstanceOptions {
   readonly from: string
@@ -54,29 +55,26 @@ Examples:
 const count = new Intl.NumberFormat('en-US')
 const isAlarming = (name: string) => alarmingClasses.some((alarming) => alarming === name)
 
-/** Columns side by side, as wide as their widest cell; numbers (the last column) to the right. */
-function table(rows: readonly (readonly string[])[]): string[] {
-  const widths = (rows[0] ?? []).map((_, i) => Math.max(...rows.map((row) => row[i]?.length ?? 0)))
-  return rows.map((row) =>
-    row
-      .map((cell, i) =>
-        i === row.length - 1 ? cell.padStart(widths[i] ?? 0) : cell.padEnd(widths[i] ?? 0),
-      )
-      .join('  ')
-      .trimEnd(),
-  )
+interface Row {
+  readonly hour: string
+  readonly advertiser_id: string
+  readonly class: string
+  readonly clicks: number
 }
+
+const columns: readonly Column<Row>[] = [
+  { title: ' ', of: (row) => (isAlarming(row.class) ? '!' : ' ') },
+  { title: 'hour', of: ({ hour }) => hour.slice(0, 16) },
+  { title: 'advertiser', of: (row) => row.advertiser_id },
+  { title: 'class', of: (row) => row.class },
+  { title: 'clicks', right: true, of: ({ clicks }) => count.format(clicks) },
+]
 
 /** The answer as lines for people. */
 export function describeReconciliation({ meta, data }: ReconciliationAnswer): string {
   const clicks = data.reduce((sum, hour) => sum + hour.clicks, 0)
   const compared = data.filter(({ state }) => state === 'compared').length
-  const rows = data.flatMap(({ hour, differences }) =>
-    differences.map((d) => [
-      isAlarming(d.class) ? '!' : ' ',
-      ...[hour.slice(0, 16), d.advertiser_id, d.class, count.format(d.clicks)],
-    ]),
-  )
+  const rows = data.flatMap(({ hour, differences }) => differences.map((d) => ({ hour, ...d })))
   const totals = Object.entries(meta.totals).map(([name, n]) => `${count.format(n)} ${name}`)
   const waiting = data.filter(({ state }) => state === 'waiting')
   const examples = data.flatMap(({ differences }) =>
@@ -84,7 +82,7 @@ export function describeReconciliation({ meta, data }: ReconciliationAnswer): st
   )
   const said = (text: string) => text || 'nothing'
   return [
-    ...(rows.length > 0 ? table([[' ', 'hour', 'advertiser', 'class', 'clicks'], ...rows]) : []),
+    ...(rows.length > 0 ? [table(columns, rows)] : []),
     ...examples.map(
       (e) =>
         `! ${e.event_id} of ${e.event_time}, clicks.raw ${e.raw_partition}/${e.raw_offset}: batch says ${said(e.batch)}, speed ${said(e.speed)}`,

@@ -7,11 +7,12 @@ import {
   hasType,
   isAway,
   type KafkaConnect,
+  notSent,
   requestTimeoutMs,
   sendOptions,
   within,
 } from './kafka-client.ts'
-import { type Send, sendsOf } from './kafka-messages.ts'
+import { checkAcknowledged, type Send, sendsOf } from './kafka-messages.ts'
 import type { NewRecord } from './port.ts'
 
 /** Of one send inside kafkajs: the same batch under the same number. */
@@ -76,7 +77,8 @@ export function createAppender(connect: KafkaConnect): Appender {
   const sendAll = async (by: Producer, sends: readonly Send[], pending: Set<Send>) => {
     for (const send of sends) {
       const { topic, messages } = send
-      await within(sendMs, `appending to ${topic}`, by.send({ topic, messages, ...sendOptions }))
+      const sending = by.send({ topic, messages, ...sendOptions })
+      checkAcknowledged(send, await within(sendMs, `appending to ${topic}`, sending))
       pending.delete(send)
     }
   }
@@ -94,20 +96,29 @@ export function createAppender(connect: KafkaConnect): Appender {
       return
     }
     // The same again is safe only if kafkajs has ended its own tries, and if it was the broker that
-    // was away: not if the producer's id or sequence is in doubt.
-    const isSafe = failures.every((error) => isAway(error) && !hasType(error, 'DeadlinePassed'))
+    // was away: not if the producer's id or sequence is in doubt, or what it knows of the topic.
+    const isSafe = failures.every(
+      (error) => isAway(error) && !hasType(error, 'DeadlinePassed', notSent),
+    )
     if (!isSafe) void retire()
     throw failures[0]
   }
+
+  /** What an old producer does not know how to send, the next one does. */
+  const settleAll = (work: Unsettled, leaders: readonly number[]): Promise<void> =>
+    settle(work, leaders).catch((error) => {
+      if (!hasType(error, notSent)) throw error
+      return settle(work, leaders)
+    })
 
   return {
     append(topic, leaders, records) {
       const mine = turn.then(async () => {
         if (closed) throw new Error('this event log is closed')
         const before = unsettled
-        if (before?.records === records) return settle(before, leaders)
+        if (before?.records === records) return settleAll(before, leaders)
         if (before) void retire()
-        return settle(
+        return settleAll(
           { records, pending: new Set(sendsOf(topic, leaders.length, records)) },
           leaders,
         )

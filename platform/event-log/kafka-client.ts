@@ -149,7 +149,11 @@ function* causes(error: unknown): Generator<KafkaFailure> {
   }
 }
 
+/** Name of the error of a send that kafkajs says is done, and that it never made. */
+export const notSent = 'NotSent'
+
 const awayNames = new Set([
+  notSent,
   'DeadlinePassed',
   'ConnectionGivenUp',
   'KafkaJSConnectionError',

@@ -93,7 +93,10 @@ export interface KafkaLink {
   run<T>(topics: readonly string[], work: (cluster: Cluster) => Promise<T>): Promise<T>
   /** Node that leads each partition, as last heard. @param anew - ask again */
   leaders(topic: string, anew?: boolean): Promise<readonly number[]>
-  /** The high watermark of each partition. A reader gets there when no transaction is open. */
+  /**
+   * The high watermark of each partition that the topic has now: what is proven by ends must not miss
+   * one that was added. A reader gets there when no transaction is open.
+   */
   endOffsets(topic: string): Promise<number[]>
   earliestOffset(topic: string, partition: number): Promise<number>
   offsetAt(topic: string, partition: number, time: number): Promise<number>
@@ -178,8 +181,18 @@ export function openKafkaLink(connect: KafkaConnect, settings: KafkaSettings): K
     }
   }
 
+  const leadersOf = (cluster: Cluster, topic: string): readonly number[] => {
+    const metadata = [...cluster.findTopicPartitionMetadata(topic)]
+    return metadata.sort((a, b) => a.partitionId - b.partitionId).map(({ leader }) => leader)
+  }
+
+  /** @param wanted - undefined: every partition that there is now, also one that was just added */
   const listOffsets = (topic: string, wanted: readonly number[] | undefined, timestamp: number) =>
     ask(topic, async (cluster) => {
+      if (!wanted) {
+        await cluster.refreshMetadata()
+        known.set(topic, leadersOf(cluster, topic))
+      }
       const metadata = cluster.findTopicPartitionMetadata(topic)
       const offsets = new Map<number, number>()
       const byLeader = new Map<number, number[]>()
@@ -211,8 +224,7 @@ export function openKafkaLink(connect: KafkaConnect, settings: KafkaSettings): K
       if (before && !anew) return before
       const look = async (cluster: Cluster) => {
         if (anew) await cluster.refreshMetadata()
-        const metadata = [...cluster.findTopicPartitionMetadata(topic)]
-        return metadata.sort((a, b) => a.partitionId - b.partitionId).map(({ leader }) => leader)
+        return leadersOf(cluster, topic)
       }
       const leaders = before ? await run([topic], look).catch(() => before) : await ask(topic, look)
       known.set(topic, leaders)

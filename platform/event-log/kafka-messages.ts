@@ -1,7 +1,8 @@
 // Records on their way to the brokers: by partition, in sends that every broker takes.
-import type { Message } from 'kafkajs'
+import type { Message, RecordMetadata } from 'kafkajs'
 import { partitionOf } from '#core/identity.ts'
 import { traceparentHeader } from '../tracing.ts'
+import { notSent } from './kafka-client.ts'
 import type { NewRecord } from './port.ts'
 
 /** Before compression, so well below what brokers take by default (1 MiB). */
@@ -43,4 +44,20 @@ export function sendsOf(topic: string, partitions: number, records: readonly New
     })
   }
   return sends
+}
+
+/**
+ * What kafkajs answers to a send, held against what was sent: records of a partition that its
+ * producer has not heard of (it was added a moment ago) are dropped without an error. A new producer
+ * asks anew what there is.
+ * @throws Error `NotSent`
+ */
+export function checkAcknowledged(
+  { topic, partition }: Send,
+  answer: readonly RecordMetadata[],
+): void {
+  if (answer.some((part) => part.partition === partition)) return
+  const error = new Error(`the producer has sent nothing to partition ${partition} of ${topic}`)
+  error.name = notSent
+  throw error
 }

@@ -1,11 +1,14 @@
 // kafkajs loses records without an error when another batch follows one whose acknowledgement did
-// not arrive. The first test shows it, so that we hear when a version no longer does; the others
-// hold our appender to the cure, under the same fault.
+// not arrive, and when they go to a partition that was added after its producer learned of the topic.
+// The tests of plain kafkajs show it, so that we hear when a version no longer does; the others hold
+// our appender to the cure, under the same fault.
 import { connect } from 'node:net'
 import test, { type ExecutionContext } from 'ava'
 import kafkajs, { type ISocketFactory } from 'kafkajs'
 import { topics } from '#schemas/topics.ts'
 import { stackSettings } from '../../tests/support/stack.ts'
+import { real } from '../../tests/support/stacks.ts'
+import type { Settings } from '../config.ts'
 import { until } from '../wait.ts'
 import { openKafkaEventLog } from './kafka.ts'
 import { kafkaClient, kafkaNames, sendOptions } from './kafka-client.ts'
@@ -40,7 +43,7 @@ async function setUp(t: ExecutionContext) {
   const settings = stackSettings(t)
   const { state, factory } = mutableSockets()
   const log = await openKafkaEventLog({ settings, socketFactory: factory })
-  await log.ensureTopics([topics.raw], 1)
+  await log.ensureTopics(Object.values(topics), 1)
   t.teardown(() => log.close())
   return { settings, state, factory, log }
 }
@@ -114,3 +117,44 @@ test('the same batch after a lost acknowledgement is written once', async (t) =>
   await log.append(topic, following)
   t.deepEqual(await written(log), batches.flatMap(textsOf))
 })
+
+const addPartition = (settings: Settings) => real.addPartitions(settings, 2)
+
+test('plain kafkajs: what goes to a partition that was just added is acknowledged and not written', async (t) => {
+  const { settings, log } = await setUp(t)
+  const producer = kafkaClient(settings).producer({
+    createPartitioner: kafkajs.Partitioners.DefaultPartitioner,
+  })
+  await producer.connect()
+  t.teardown(() => producer.disconnect())
+  const send = (partition: number) =>
+    producer.send({
+      topic: kafkaNames(settings).topic(topic),
+      messages: [{ key: 'k', value: 'x', partition }],
+      ...sendOptions,
+    })
+  await send(0)
+  await addPartition(settings)
+  await untilPartitions(log, 2)
+  t.deepEqual(await send(1), []) // resolves
+  t.deepEqual(await log.endOffsets(topic), [1, 0], 'kafkajs no longer loses it')
+})
+
+test('what goes to a partition that was just added is written', async (t) => {
+  const { settings, log } = await setUp(t)
+  const records = Array.from({ length: 40 }, (_, i) => ({
+    ...{ key: `k${i}`, value: Buffer.from(String(i)), timestamp: Date.now() },
+  }))
+  await log.append(topic, records)
+  await addPartition(settings)
+  await untilPartitions(log, 2)
+  await log.append(topic, records)
+  const [first = 0, second = 0] = await log.endOffsets(topic)
+  t.is(first + second, 80)
+  t.true(second > 0)
+})
+
+const untilPartitions = (log: EventLog, count: number) =>
+  until(async () => (await log.endOffsets(topic)).length === count, {
+    ...{ timeoutMs: 30_000, what: 'the new partition is there' },
+  })

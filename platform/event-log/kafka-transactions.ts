@@ -5,7 +5,7 @@ import kafkajs from 'kafkajs'
 import { pause } from '../wait.ts'
 import { type KafkaConnect, sendOptions, within } from './kafka-client.ts'
 import type { KafkaLink } from './kafka-link.ts'
-import type { Send } from './kafka-messages.ts'
+import { checkAcknowledged, type Send } from './kafka-messages.ts'
 
 /**
  * The broker aborts what is open for longer. What a dead process left open is aborted by whoever takes
@@ -53,8 +53,9 @@ export async function openTransactions(
   })
   const commit = async (sends: readonly Send[], nextOffset: number): Promise<void> => {
     const transaction = await producer.transaction()
-    for (const { topic: to, messages } of sends) {
-      await transaction.send({ topic: to, messages, ...sendOptions })
+    for (const send of sends) {
+      const { topic: to, messages } = send
+      checkAcknowledged(send, await transaction.send({ topic: to, messages, ...sendOptions }))
     }
     await transaction.sendOffsets(offsets(nextOffset))
     await transaction.commit()

@@ -68,14 +68,17 @@ export interface Processor {
 }
 
 export interface EventLog {
-  /** Makes missing topics. Idempotent. */
+  /**
+   * Makes missing topics. Idempotent. A topic with another number of partitions is refused, or gets
+   * the missing ones.
+   */
   ensureTopics(topics: readonly Topic[], partitions: number): Promise<void>
   /** Durable when it resolves. Records of one partition keep their order. */
   append(topic: string, records: readonly NewRecord[]): Promise<void>
   reader(topic: string, partition: number, fromOffset: number): Promise<LogReader>
   /** Joins a group; a newer member takes over, an older one ends with `fenced`. */
   process(spec: ProcessSpec): Promise<Processor>
-  /** End offset (one past the last record) of each partition. */
+  /** End offset (one past the last record) of each partition that there is now: some may be added. */
   endOffsets(topic: string): Promise<number[]>
   /** Committed offset of each partition; 0 where none is. */
   committedOffsets(group: string, topic: string): Promise<number[]>

@@ -123,7 +123,11 @@ export async function openSqliteStore(path: string) {
   return {
     partitions,
     ensureTopic({ name }: Topic, count: number): void {
-      db.prepare('INSERT INTO topics VALUES (?, ?) ON CONFLICT DO NOTHING').run(name, count)
+      // Partitions are added, never taken away: they have records.
+      db.prepare(
+        `INSERT INTO topics VALUES (?, ?) ON CONFLICT (topic) DO UPDATE SET
+           partitions = excluded.partitions WHERE excluded.partitions > topics.partitions`,
+      ).run(name, count)
     },
     append(topic: string, records: readonly NewRecord[]): void {
       transact(() => insert(topic, records))

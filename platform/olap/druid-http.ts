@@ -1,5 +1,6 @@
 // The way to Druid: JSON over HTTP with time limits. A refusal keeps Druid's own words; callers
 // decide what it means. The body of a request is never part of an error: it can hold secrets.
+import { randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Agent } from 'undici'
 import { ClickledgerError } from '#schemas/errors.ts'
@@ -8,23 +9,33 @@ import { backoffMs } from '../wait.ts'
 
 /** Requests under way to one server, at most. */
 const connectionsMax = 16
+/** Pipes to one server are opened for so long, and an answer may pause for so long in the middle. */
+const [connectMs, pauseMs] = [2_000, 30_000]
 const attemptsMax = 6
+/** Before a query is asked a second time: brokers need a moment to be replaced. */
+const retryMs = { least: 50, spread: 150 }
+const cancelMs = 2_000
 const messageCharsMax = 2_000
 
 /** Druid's refusal, or (status 0) no answer at all. */
 export class DruidError extends Error {
   readonly status: number
-  constructor(status: number, message: string, cause?: unknown) {
+  /** Of an answer that never came: whether not even its status did, and whether we gave up on it. */
+  readonly lost: { readonly isUnanswered: boolean; readonly isGivenUp: boolean } | undefined
+  constructor(status: number, message: string, cause?: unknown, lost?: DruidError['lost']) {
     super(message, { cause })
     this.name = 'DruidError'
     this.status = status
+    this.lost = lost
   }
 }
 
 export interface DruidRequest {
   readonly path: string
   readonly body?: unknown
+  readonly method?: 'DELETE'
   readonly timeoutMs?: number
+  readonly signal?: AbortSignal
   /** Another server than the router: a task, a broker. */
   readonly server?: string
 }
@@ -36,7 +47,11 @@ export interface DruidClient {
   ask(request: DruidRequest): Promise<unknown>
   /** The same for requests that may run twice: asked again, a few times, while nobody answers. */
   askAgain(request: DruidRequest): Promise<unknown>
-  /** Rows as arrays. @param parameters - values of `?`, all strings */
+  /**
+   * Rows as arrays. Asked a second time where the first never got to a broker; cancelled in Druid
+   * where it runs out of time or the signal aborts.
+   * @param parameters - values of `?`, all strings
+   */
   sql(query: string, options?: SqlOptions): Promise<SqlValue[][]>
   close(): Promise<void>
 }
@@ -45,7 +60,17 @@ export interface SqlOptions {
   readonly parameters?: readonly string[]
   readonly timeoutMs?: number
   readonly server?: string
+  /** Aborted: the answer is no longer wanted. */
+  readonly signal?: AbortSignal
 }
+
+/** No broker has begun with it: refused, cut before the answer began, or no broker is there. */
+const mayAskTwice = (error: unknown): boolean =>
+  error instanceof DruidError &&
+  (error.status === 503 || (error.lost?.isUnanswered === true && !error.lost.isGivenUp))
+
+const isGivenUp = (error: unknown): boolean =>
+  error instanceof DruidError && error.lost?.isGivenUp === true
 
 const isGone = (error: unknown): boolean =>
   error instanceof DruidError && (error.status === 0 || error.status >= 500)
@@ -69,7 +94,13 @@ function parsed(text: string): unknown {
 }
 
 export function createDruidClient(settings: Settings): DruidClient {
-  const agent = new Agent({ connections: connectionsMax, connect: { timeout: 2_000 } })
+  // Until an answer begins, each request has a limit of its own (`timeoutMs`).
+  const agent = new Agent({
+    connections: connectionsMax,
+    connect: { timeout: connectMs },
+    headersTimeout: 0,
+    bodyTimeout: pauseMs,
+  })
   const { CLICKLEDGER_DRUID_USERNAME: user, CLICKLEDGER_DRUID_PASSWORD: password } = settings
   const base = settings.CLICKLEDGER_DRUID_URL.replace(/\/+$/, '')
   const headers = {
@@ -79,27 +110,47 @@ export function createDruidClient(settings: Settings): DruidClient {
       : {}),
   }
 
-  const ask = async ({ path, body, server, timeoutMs = 10_000 }: DruidRequest) => {
+  const ask = async ({ path, body, server, method, signal, timeoutMs = 10_000 }: DruidRequest) => {
     const url = new URL(`${server ?? base}${path}`)
+    const late = AbortSignal.timeout(timeoutMs)
+    const enough = signal ? AbortSignal.any([signal, late]) : late
     let status = 0
     let text = ''
     try {
       const response = await agent.request({
         origin: url.origin,
         path: `${url.pathname}${url.search}`,
-        method: body === undefined ? 'GET' : 'POST',
+        method: method ?? (body === undefined ? 'GET' : 'POST'),
         headers,
         body: body === undefined ? null : JSON.stringify(body),
-        signal: AbortSignal.timeout(timeoutMs),
+        signal: enough,
       })
       status = response.statusCode
       text = await response.body.text()
     } catch (cause) {
-      const { code, message } = cause as Error & { code?: string }
-      throw new DruidError(0, `no answer from ${url.origin}: ${code ?? message}`, cause)
+      const { code, message } = cause as Error & { code?: string | number }
+      const why = typeof code === 'string' ? code : message
+      const lost = { isUnanswered: status === 0, isGivenUp: enough.aborted }
+      throw new DruidError(0, `no answer from ${url.origin}: ${why}`, cause, lost)
     }
     if (status >= 200 && status < 300) return parsed(text)
     throw new DruidError(status, messageOf(status, parsed(text)))
+  }
+
+  const askTwice = async (request: DruidRequest) => {
+    try {
+      return await ask(request)
+    } catch (error) {
+      if (!mayAskTwice(error) || request.signal?.aborted) throw error
+      await delay(retryMs.least + Math.random() * retryMs.spread)
+      return ask(request)
+    }
+  }
+  /** A closed connection alone does not stop a query. Best effort: it also has a time-out in Druid. */
+  const cancel = (sqlQueryId: string, server: string | undefined): void => {
+    const path = `/druid/v2/sql/${sqlQueryId}`
+    const at = server ? { server } : {}
+    void ask({ path, method: 'DELETE', timeoutMs: cancelMs, ...at }).catch(() => {})
   }
 
   return {
@@ -114,19 +165,30 @@ export function createDruidClient(settings: Settings): DruidClient {
         }
       }
     },
-    async sql(query, { parameters = [], timeoutMs = 10_000, server } = {}) {
-      const rows = await ask({
+    async sql(query, { parameters = [], timeoutMs = 10_000, server, signal } = {}) {
+      const sqlQueryId = randomUUID()
+      const request: DruidRequest = {
         path: '/druid/v2/sql',
         body: {
           query,
           parameters: parameters.map((value) => ({ type: 'VARCHAR', value })),
           resultFormat: 'array',
           // A topN that is only nearly right is not what anybody is billed by.
-          context: { timeout: timeoutMs, sqlTimeZone: 'UTC', useApproximateTopN: false },
+          context: {
+            sqlQueryId,
+            timeout: timeoutMs,
+            sqlTimeZone: 'UTC',
+            useApproximateTopN: false,
+          },
         },
         // Druid stops the query itself; this is for a Druid that hangs.
         timeoutMs: timeoutMs + 2_000,
         ...(server ? { server } : {}),
+        ...(signal ? { signal } : {}),
+      }
+      const rows = await askTwice(request).catch((error: unknown) => {
+        if (isGivenUp(error)) cancel(sqlQueryId, server)
+        throw error
       })
       // An answer that broke off in the middle still came with status 200.
       if (!Array.isArray(rows)) throw new DruidError(502, 'the answer of Druid broke off')

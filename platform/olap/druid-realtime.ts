@@ -2,12 +2,11 @@
 // outlives its tasks: the tasks say what they hold, and the brokers must know those very segments.
 import type { LogReader } from '../event-log/port.ts'
 import type { DruidClient } from './druid-http.ts'
+import { createPeeks, createUnreadWatch } from './druid-realtime-gaps.ts'
 import { servedSegments } from './druid-segments.ts'
 import type { DruidNames } from './druid-specs.ts'
 
 const chatTimeoutMs = 2_000
-/** How long a reader may wait for what lies between the applied offset and the end. */
-const peekWaitMs = 500
 
 type Offsets = Readonly<Record<string, number>>
 
@@ -102,6 +101,8 @@ export interface RealtimeParts {
   brokers(): Promise<readonly string[]>
   endOffsets(): Promise<readonly number[]>
   reader(partition: number, from: number): Promise<LogReader>
+  /** Ends the running tasks, in order, and begins new ones. */
+  restart(): Promise<void>
 }
 
 export function createRealtime(parts: RealtimeParts) {
@@ -199,6 +200,7 @@ export function createRealtime(parts: RealtimeParts) {
   }
 
   const peeks = createPeeks(parts.reader)
+  const unread = createUnreadWatch(parts.restart)
 
   return {
     status,
@@ -226,52 +228,14 @@ export function createRealtime(parts: RealtimeParts) {
         furthest[partition] = Math.max(furthest[partition] ?? 0, offset)
       }
       const ends = await parts.endOffsets()
+      // Partitions that were added count from the next look on; until then nothing of them is applied.
+      while (published.length < ends.length) published.push(0)
+      unread.look(ends.length, tasks)
       return applied.map((offset, partition) =>
         // What it showed before and lost is no marker, even where the log has it no more.
         isBack(offset, partition) ? offset : peeks.past(partition, offset, ends[partition] ?? 0),
       )
     },
-    close: peeks.close,
-  }
-}
-
-/**
- * A transaction leaves a marker behind its records, which is an offset but nothing to apply. Where
- * the speed view stands still short of the end, one look into the log tells markers from records.
- */
-function createPeeks(open: RealtimeParts['reader']) {
-  const last: { applied: number; end: number; past: number }[] = []
-  const running = new Map<number, Promise<void>>()
-
-  const look = async (partition: number, applied: number, end: number): Promise<void> => {
-    const reader = await open(partition, applied)
-    try {
-      const [record] = await reader.read(1, peekWaitMs)
-      const past = record ? record.offset : reader.position
-      last[partition] = { applied, end, past: Math.max(applied, Math.min(past, end)) }
-    } finally {
-      await reader.close()
-    }
-  }
-
-  return {
-    /** The offset past the markers, as far as known; looks if nobody has looked there yet. */
-    past(partition: number, applied: number, end: number): number {
-      if (applied >= end) return applied
-      const known = last[partition]
-      if (known?.applied === applied && known.end === end) return known.past
-      // One that moves on needs no look: only who stands still is looked at, in the background.
-      if (known?.applied === applied && !running.has(partition)) {
-        const looking = look(partition, applied, end)
-          .catch(() => {}) // the log is away: looked at again with the next question
-          .finally(() => running.delete(partition))
-        running.set(partition, looking)
-      }
-      if (known?.applied !== applied) last[partition] = { applied, end: -1, past: applied }
-      return known?.applied === applied ? known.past : applied
-    },
-    async close(): Promise<void> {
-      await Promise.all(running.values())
-    },
+    close: () => Promise.all([peeks.close(), unread.close()]).then(() => {}),
   }
 }

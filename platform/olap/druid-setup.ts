@@ -103,6 +103,17 @@ async function untilConnected({ client, names }: SetupParts): Promise<void> {
   )
 }
 
+/** Submits the supervisor, the same one too: its tasks publish what they have, and new ones begin. */
+export async function submitSupervisor({
+  client,
+  settings,
+}: Pick<SetupParts, 'client' | 'settings'>): Promise<void> {
+  await client.askAgain({
+    path: '/druid/indexer/v1/supervisor',
+    body: supervisorSpec(settings),
+  })
+}
+
 async function ensureSupervisor(parts: SetupParts): Promise<void> {
   const { client, names, settings } = parts
   const wanted = supervisorSpec(settings)
@@ -112,16 +123,14 @@ async function ensureSupervisor(parts: SetupParts): Promise<void> {
     throw error
   })
   if (isWithin(wanted, actual)) return
-  await client
-    .askAgain({ path: '/druid/indexer/v1/supervisor', body: wanted })
-    .catch((error: unknown) => {
-      if (!(error instanceof DruidError) || error.status === 0 || error.status >= 500) throw error
-      throw new ClickledgerError(
-        'invalid-settings',
-        `Druid rejects the supervisor of ${names.speed} (${error.message}). It needs the extensions druid-kafka-indexing-service and druid-datasketches in druid.extensions.loadList.`,
-        error,
-      )
-    })
+  await submitSupervisor(parts).catch((error: unknown) => {
+    if (!(error instanceof DruidError) || error.status === 0 || error.status >= 500) throw error
+    throw new ClickledgerError(
+      'invalid-settings',
+      `Druid rejects the supervisor of ${names.speed} (${error.message}). It needs the extensions druid-kafka-indexing-service and druid-datasketches in druid.extensions.loadList.`,
+      error,
+    )
+  })
   await untilConnected(parts)
 }
 

@@ -16,7 +16,7 @@ import { compileDruidQuery, timestampSql, toReportRow, viewRanges } from './drui
 import { createRealtime, type SupervisorStatus } from './druid-realtime.ts'
 import { dropSpeedHours, markUnused } from './druid-retention.ts'
 import { type SegmentWatch, watchSegments } from './druid-segments.ts'
-import { setUpDruid } from './druid-setup.ts'
+import { setUpDruid, submitSupervisor } from './druid-setup.ts'
 import { createShown } from './druid-shown.ts'
 import { type DruidNames, druidNames, grainViews } from './druid-specs.ts'
 import { createTasks } from './druid-tasks.ts'
@@ -51,6 +51,7 @@ export async function openDruidStore({
       partitions: (await log.endOffsets(topic)).length,
       endOffsets: () => log.endOffsets(topic),
       reader: (partition, from) => log.reader(topic, partition, from),
+      restart: () => submitSupervisor({ client, settings }),
     })
     const scratch = join(settings.CLICKLEDGER_DATA_DIR, 'scratch', 'olap')
     const shown = createShown({ client, names, segments })
@@ -78,11 +79,13 @@ function storeOf(parts: StoreParts): OlapStore {
   const { client, names, segments, realtime, loads, settings, log, stopping } = parts
   const timeoutMs = settings.CLICKLEDGER_QUERY_TIMEOUT
 
-  const query = async (asked: ReportQuery): Promise<ReportRow[]> => {
+  const query = async (asked: ReportQuery, signal?: AbortSignal): Promise<ReportRow[]> => {
     const report = narrowToPage(asked)
     const ranges = viewRanges(report)
     const { sql, parameters } = compileDruidQuery(report, names, ranges)
-    const rows = await segments.vouchFor(ranges, () => client.sql(sql, { parameters, timeoutMs }))
+    const rows = await segments.vouchFor(ranges, () =>
+      client.sql(sql, { parameters, timeoutMs, ...(signal ? { signal } : {}) }),
+    )
     return rows.map((row) => toReportRow(report, row))
   }
 
@@ -144,7 +147,7 @@ function storeOf(parts: StoreParts): OlapStore {
     replaceHours: (hours) => told(inTurn(() => loads.replaceHours(hours))),
     loadedHours: (hours, finest) => told(loads.loadedHours(hours, finest)),
     hourTotals: (view, start, end) => told(hourTotals(view, start, end)),
-    query: (report) => told(query(report)),
+    query: (report, signal) => told(query(report, signal)),
     dropSpeedBefore: (time) =>
       told(inTurn(() => dropSpeedHours(client, names, time, stopping.signal))),
     dropBatch: (grain, days) =>

@@ -11,6 +11,8 @@ const maxRecords = 20_000
 /** Between rounds that leave nothing waiting: many small transactions cost far more than a few. */
 const betweenMs = 50
 const busyRecords = 2_000
+/** So often partitions are counted: some may be added. */
+const countEveryMs = 1_000
 /** Failures in a row after which ingestion gives up; a full disk is waited for. */
 const attemptsMax = 8
 
@@ -32,10 +34,12 @@ export interface Tail {
 export async function startTail(parts: TailParts): Promise<Tail> {
   const { log, connection, scratch, retentionMs } = parts
   const topic = topics.judged.name
-  const partitions = (await log.endOffsets(topic)).length
+  let partitions = 0
+  let countedAt = 0
   let applied: number[] = []
   let readers: LogReader[] = []
   const open = async () => {
+    partitions = (await log.endOffsets(topic)).length
     for (const reader of readers) await reader.close()
     // What the store holds is the truth, also after a failure of unknown outcome.
     const known = await appliedOffsets(connection)
@@ -66,11 +70,17 @@ export async function startTail(parts: TailParts): Promise<Tail> {
     return records.length
   }
 
+  const hasMorePartitions = async (): Promise<boolean> => {
+    if (performance.now() - countedAt < countEveryMs) return false
+    countedAt = performance.now()
+    return (await log.endOffsets(topic)).length > partitions
+  }
+
   const run = async () => {
     let failures = 0
     while (!stopping.signal.aborted) {
       try {
-        if (failures > 0) await open()
+        if (failures > 0 || (await hasMorePartitions())) await open()
         const count = await round()
         failures = 0
         if (count < busyRecords) await pause(betweenMs, stopping.signal)

@@ -83,13 +83,16 @@ async function withConnection<T>(work: (c: DuckDBConnection) => Promise<T>): Pro
   }
 }
 
-async function runQuery(query: ReportQuery): Promise<ReportRow[]> {
+async function runQuery(query: ReportQuery, signal?: AbortSignal): Promise<ReportRow[]> {
   return withConnection(async (connection) => {
+    signal?.throwIfAborted() // while it waited
     let timedOut = false
+    const interrupt = () => connection.interrupt()
     const timer = setTimeout(() => {
       timedOut = true
-      connection.interrupt()
+      interrupt()
     }, settings.CLICKLEDGER_QUERY_TIMEOUT)
+    signal?.addEventListener('abort', interrupt, { once: true })
     try {
       const rows = await rowsOf(connection, compileReportQuery(query))
       return rows.map((row) => toReportRow(row))
@@ -98,6 +101,7 @@ async function runQuery(query: ReportQuery): Promise<ReportRow[]> {
       throw error
     } finally {
       clearTimeout(timer)
+      signal?.removeEventListener('abort', interrupt)
     }
   })
 }

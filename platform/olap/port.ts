@@ -58,8 +58,10 @@ export interface OlapStore {
    * Answers below the boundary from the coarsest rows that are exact (core/grain.ts).
    * @throws ClickledgerError `unavailable` rather than an answer that misses what is published,
    *   `not-kept` where the query needs what was dropped
+   * @param signal - aborted: nobody waits any more. The store ends the query, and the promise settles
+   *   when it has.
    */
-  query(query: ReportQuery): Promise<ReportRow[]>
+  query(query: ReportQuery, signal?: AbortSignal): Promise<ReportRow[]>
   /**
    * Removes clicks of the speed view before `time`, which the boundary must have passed. Answers
    * lose them soon after.

@@ -36,6 +36,9 @@ export interface AnswerMeta {
   /** There are more rows, and no `next`: such an order moves while clicks come. */
   readonly truncated: boolean
   readonly next: string | null
+  /** The store is away: this is what was final when it last answered. */
+  readonly stale?: true
+  readonly age_seconds?: number
 }
 
 export type AnswerRow = Readonly<Record<string, string | number>>

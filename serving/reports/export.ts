@@ -8,7 +8,7 @@ import { ClickledgerError } from '#schemas/errors.ts'
 import { limits } from '#schemas/limits.ts'
 import { type AnswerRow, createRowMaker } from './answer.ts'
 import type { ReportRequest } from './params.ts'
-import { ask, isSteady, previousOf, queryOf, runsFingerprint } from './report.ts'
+import { askStore, isSteady, previousOf, queryOf, runsFingerprint } from './report.ts'
 import { endOf, lookAgain, type ReportDeps, readPublication, type State } from './state.ts'
 import { fillZeros } from './zero-fill.ts'
 
@@ -40,7 +40,7 @@ async function* pagesOf(
   if (request.fillsZeros) {
     const limit = Math.min(request.limit, pageRows)
     const query = queryOf(request, state, limit + 1)
-    yield fillZeros(await ask(deps, query), query, limit)
+    yield fillZeros(await askStore(deps, query), query, limit)
     return
   }
   const order = totalOrder(request)
@@ -48,7 +48,7 @@ async function* pagesOf(
   let query = queryOf(request, state, 0)
   for (let left = request.limit; left > 0; ) {
     const limit = Math.min(left, pageRows)
-    const rows = await ask(deps, { ...query, limit: limit + 1 })
+    const rows = await askStore(deps, { ...query, limit: limit + 1 })
     const isLast = rows.length <= limit || request.isTop === true
     if (isOnePage && !isLast && limit < left) throw movingOrder()
     const page = rows.slice(0, limit)
@@ -81,7 +81,7 @@ async function* answerPages(
 ): AsyncGenerator<readonly AnswerRow[]> {
   const end = endOf(request, first.published.boundary)
   for await (const rows of pagesOf(deps, request, first)) {
-    const previous = await previousOf(deps, request, first, rows)
+    const previous = await previousOf(request, first, rows, (query) => askStore(deps, query))
     await assertSameRuns(deps, request, first)
     const rowOf = createRowMaker(request, end, await lookAgain(deps, first, end))
     for (let from = 0; from < rows.length; from += rowsAtOnce) {

@@ -5,13 +5,15 @@ import { isMetricKey, positionOf, totalOrder } from '#core/report-order.ts'
 import type { ReportQuery, ReportRow } from '#core/report-query.ts'
 import { ClickledgerError } from '#schemas/errors.ts'
 import { type Answer, createRowMaker, metaOf } from './answer.ts'
+import { type AskedRows, askRows, type Publication } from './ask-rows.ts'
 import { assertGenuine, encodeCursor, fingerprintOf } from './cursor.ts'
 import type { ReportRequest } from './params.ts'
 import { previousRange, readPrevious } from './previous.ts'
 import {
+  asDegraded,
+  callerIn,
   endOf,
   isDegraded,
-  lookAgain,
   type ReportDeps,
   readPublication,
   readState,
@@ -22,13 +24,6 @@ import { fillZeros } from './zero-fill.ts'
 export type { Answer } from './answer.ts'
 export type { ReportDeps } from './state.ts'
 
-export interface Asking {
-  /** Whose request it is: cursors are sealed for one tenant. */
-  readonly tenant?: string
-  /** The tags the client has (If-None-Match). */
-  readonly ifNoneMatch?: string
-}
-
 export interface Tagged {
   readonly etag: string
   /** Never changes under its URL: a cursor's page, wholly below the boundary. */
@@ -38,8 +33,6 @@ export interface Tagged {
 export type Outcome =
   | (Tagged & { readonly kind: 'not-modified' })
   | (Tagged & { readonly kind: 'answer'; readonly answer: Answer })
-
-type Publication = Pick<State, 'runs' | 'publishing'>
 
 /** Times a page is read at most, where hours of its range are published meanwhile. */
 const attemptsMax = 2
@@ -96,42 +89,72 @@ export function queryOf(request: ReportRequest, state: State, limit: number): Re
   }
 }
 
-/** Asks for rows; an empty range has none. */
-export const ask = async ({ gate }: Pick<ReportDeps, 'gate'>, query: ReportQuery) =>
-  query.start < query.end ? gate.query(query) : []
+/** Asks the store itself; an empty range has no rows. */
+export const askStore = async (deps: ReportDeps, query: ReportQuery) =>
+  query.start < query.end ? deps.gate.query(query, callerIn(deps)) : []
 
-/** What stands beside the rows in the period before. */
-export async function previousOf(
+/** Asks the store, or takes the answer to an equal question before. */
+async function askOnce(
   deps: ReportDeps,
   request: ReportRequest,
   state: State,
+  query: ReportQuery,
+): Promise<AskedRows> {
+  if (query.start >= query.end) return { rows: [], isWhole: true, isSettled: true }
+  const { gate, answers, facts } = deps
+  const { published, runs, publishing } = state
+  const isLive = query.end > published.boundary
+  // What was visible before a query may have gone out of sight by then, with every server in good
+  // health. It does not come back within a query: a look afterwards tells.
+  const isWhole = async () => !state.facts.isDegraded && (await facts.isWhole())
+  const parts = {
+    ...{ gate, answers, caller: callerIn(deps) },
+    publication: () => readPublication(deps, request, published.boundary),
+    ...(isLive ? { isWhole } : {}),
+  }
+  const known = { boundaryId: published.id, runs, publishing }
+  return askRows(parts, query, { ...known, ...(isLive ? { applied: state.facts.applied } : {}) })
+}
+
+/** What stands beside the rows in the period before. */
+export async function previousOf(
+  request: ReportRequest,
+  state: State,
   rows: readonly ReportRow[],
+  ask: (query: ReportQuery) => Promise<readonly ReportRow[]>,
 ) {
   if (!request.compares) return undefined
   const asked = { ...request, end: endOf(request, state.published.boundary) }
   const { cursor, order, ...before } = { ...asked, ...previousRange(asked) }
-  return readPrevious(asked, rows, queryOf(before, state, 0), (query) => ask(deps, query))
+  return readPrevious(asked, rows, queryOf(before, state, 0), ask)
 }
 
 /** A page, and whether there are more rows. */
 async function readPage(deps: ReportDeps, request: ReportRequest, state: State) {
   const { limit, fillsZeros, isTop } = request
+  let isSettled = true
+  let isWhole = true
+  const ask = async (query: ReportQuery) => {
+    const asked = await askOnce(deps, request, state, query)
+    isSettled &&= asked.isSettled
+    isWhole &&= asked.isWhole
+    return asked.rows
+  }
   // One more than asked for tells whether there is a next page.
   const query = queryOf(request, state, isTop ? limit : limit + 1)
-  const found = await ask(deps, query)
+  const found = await ask(query)
   const rows = fillsZeros ? fillZeros(found, query, limit) : found.slice(0, limit)
-  const previous = await previousOf(deps, request, state, rows)
-  return { rows, previous, isMore: !fillsZeros && found.length > limit }
+  const previous = await previousOf(request, state, rows, ask)
+  const seen = isWhole || state.facts.isDegraded ? state : asDegraded(state)
+  return { rows, previous, isMore: !fillsZeros && found.length > limit, isSettled, state: seen }
 }
 
 /** Reads a page, and again where hours of its range were published meanwhile. */
 async function readSettled(deps: ReportDeps, request: ReportRequest, first: State) {
   for (let state = first, attempt = 1; ; attempt++) {
     const page = await readPage(deps, request, state)
-    const now = await readPublication(deps, request, state.published.boundary)
-    const isSettled = runsFingerprint(now) === runsFingerprint(state)
-    if (isSettled || attempt === attemptsMax) return { ...page, state, isSettled }
-    state = { ...state, ...now }
+    if (page.isSettled || attempt === attemptsMax) return page
+    state = { ...state, ...(await readPublication(deps, request, state.published.boundary)) }
   }
 }
 
@@ -149,11 +172,10 @@ function checkContinues({ cursor, ...request }: ReportRequest, state: State): vo
 }
 
 function cursorAfter(
-  { cursorKey }: ReportDeps,
+  deps: ReportDeps,
   request: ReportRequest,
   state: State,
   row: ReportRow,
-  tenant: string,
 ): string {
   const { start, end } = request
   const cursor = {
@@ -161,16 +183,13 @@ function cursorAfter(
     after: positionOf(totalOrder(request), row),
     fingerprint: `${queryFingerprint(request)}.${runsFingerprint(state)}`,
   }
-  return encodeCursor(cursor, { key: cursorKey, tenant })
+  return encodeCursor(cursor, { key: deps.cursorKey, tenant: callerIn(deps).tenant })
 }
 
 /** Reads what a request is answered from. @throws ClickledgerError `bad-request`, `cursor-expired` */
-export async function openReport(
-  deps: ReportDeps,
-  request: ReportRequest,
-  tenant: string,
-): Promise<State> {
-  if (request.cursor) assertGenuine(request.cursor, { key: deps.cursorKey, tenant })
+export async function openReport(deps: ReportDeps, request: ReportRequest): Promise<State> {
+  const { cursor } = request
+  if (cursor) assertGenuine(cursor, { key: deps.cursorKey, tenant: callerIn(deps).tenant })
   const state = await readState(deps, request)
   checkContinues(request, state)
   return state
@@ -180,40 +199,58 @@ export const hasTag = (ifNoneMatch: string, etag: string): boolean =>
   ifNoneMatch.split(',').some((tag) => tag.trim() === etag)
 
 /**
- * Answers a report.
+ * Answers a report. While the store is away: with what is remembered of its final part, marked stale.
+ * @param ifNoneMatch - the tags the client has (If-None-Match)
  * @throws ClickledgerError `bad-request` (a cursor that was changed, or of another query or tenant),
  *   `cursor-expired`, `query-too-large`, `query-timeout`, `too-many-requests`, `unavailable`
  */
 export async function runReport(
   deps: ReportDeps,
   request: ReportRequest,
-  { tenant = '', ifNoneMatch = '' }: Asking = {},
+  ifNoneMatch = '',
 ): Promise<Outcome> {
-  const first = await openReport(deps, request, tenant)
+  try {
+    return await runFreshReport(deps, request, ifNoneMatch)
+  } catch (error) {
+    const isAway = error instanceof ClickledgerError && error.code === 'unavailable'
+    const answer = isAway ? await deps.memory.recall(request) : undefined
+    if (!answer) throw error
+    const etag = `W/"stale-${fingerprintOf([request, answer.meta])}"`
+    return { kind: 'answer', etag, isPinned: false, answer }
+  }
+}
+
+async function runFreshReport(
+  deps: ReportDeps,
+  request: ReportRequest,
+  ifNoneMatch: string,
+): Promise<Outcome> {
+  const first = await openReport(deps, request)
   const { boundary } = first.published
   const end = endOf(request, boundary)
   const isPinned = request.cursor !== undefined && end <= boundary && first.publishing.length === 0
   const etag = etagOf(request, first)
   if (hasTag(ifNoneMatch, etag)) return { kind: 'not-modified', etag, isPinned }
-  const { rows, previous, isMore, isSettled, state: read } = await readSettled(deps, request, first)
-  checkContinues(request, read)
-  const state = await lookAgain(deps, read, end)
+  const { rows, previous, isMore, isSettled, state } = await readSettled(deps, request, first)
+  checkContinues(request, state)
   const last = rows.at(-1)
   const continues = last && isMore && isSettled && isSteady(deps, request, state)
-  const next = continues ? cursorAfter(deps, request, state, last, tenant) : null
+  const next = continues ? cursorAfter(deps, request, state, last) : null
   const rowOf = createRowMaker(request, end, state)
   const { approximate } = deps
   const truncated = isMore && next === null
+  const answer = {
+    meta: metaOf({ request, end, state, approximate, truncated, next }),
+    data: rows.map((row) => rowOf(row, previous)),
+  }
+  if (isSettled) deps.memory.keep(request, answer, state.facts.at)
   const isWhole = isSettled && !isDegraded(state, end)
-  const tag = etagOf(request, read)
+  const tag = etagOf(request, state)
   return {
     kind: 'answer',
     // The tag of a degraded answer is asked for by nobody: what is whole again must not look the same.
     etag: isWhole ? tag : `W/"${fingerprintOf([tag, state.facts.at, performance.now()])}"`,
     isPinned: isPinned && isWhole,
-    answer: {
-      meta: metaOf({ request, end, state, approximate, truncated, next }),
-      data: rows.map((row) => rowOf(row, previous)),
-    },
+    answer,
   }
 }

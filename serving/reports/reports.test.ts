@@ -218,23 +218,26 @@ test('a store that shows less than before: degraded, nothing proven, and a tag o
   await fixture.beat(startNow, [4])
   fixture.olap.applied = [4]
   fixture.olap.speed.push({ event_time: boundary + 5, status: 'valid', ad_id: 'ad-1' })
-  const ask = async () => {
-    const answer = await fixture.inject({ url: timeseries }, 'admin')
+  const ask = async (metrics: string) => {
+    const answer = await fixture.inject({ url: timeseries, query: { metrics } }, 'admin')
     return { etag: answer.headers.etag, ...answer.json() }
   }
-  const whole = await ask()
+  const whole = await ask('gross_click_count')
   t.like(whole.meta, { degraded: false, watermark: new Date(startNow).toISOString() })
   t.is(whole.data[0].provenance, 'open')
   // Gone while the query runs: the facts of before cannot tell.
   fixture.olap.before = async () => {
     fixture.olap.applied = [3]
   }
-  const less = await ask()
+  t.like((await ask('gross_click_count')).meta, { degraded: false }, 'kept from before')
+  const less = await ask('click_count')
   t.like(less.meta, { degraded: true, watermark: null })
-  t.not(less.etag, whole.etag)
   fixture.olap.before = undefined
   fixture.olap.applied = [4]
-  t.is((await ask()).etag, whole.etag)
+  const again = await ask('click_count')
+  t.like(again.meta, { degraded: false }, 'what misses clicks is not kept')
+  t.not(again.etag, less.etag)
+  t.is((await ask('gross_click_count')).etag, whole.etag)
 })
 
 test('days are cut in the time zone, and times without an offset are of that zone', async (t) => {

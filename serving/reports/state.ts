@@ -7,17 +7,25 @@ import { readDropped } from '#platform/retention.ts'
 import { ClickledgerError } from '#schemas/errors.ts'
 import type { MetricName } from '#schemas/metrics.ts'
 import { hourOf, minuteMs } from '#schemas/paths.ts'
-import { currentRuleSetVersion, type PublishedRun, publishedRuns } from '../boundary.ts'
+import type { Answers } from '../admission/answers.ts'
+import { type Caller, operatorsCaller } from '../admission/caller.ts'
+import type { QueryGate } from '../admission/query-gate.ts'
+import { currentRuleSetVersion, publishedRuns } from '../boundary.ts'
 import type { Facts, FactsReader } from '../freshness.ts'
-import type { QueryGate } from '../query-gate.ts'
+import type { Publication } from './ask-rows.ts'
 import type { SealedCursor } from './cursor.ts'
+import type { FinalMemory } from './final-memory.ts'
 import type { ReportRequest } from './params.ts'
 import { previousRange } from './previous.ts'
 
 export interface ReportDeps {
   readonly catalogue: Queryable
   readonly gate: QueryGate
+  readonly answers: Answers
+  readonly memory: FinalMemory
   readonly facts: FactsReader
+  /** Who asks; absent: the server itself. Cursors are sealed for its tenant. */
+  readonly caller?: Caller
   /** Metrics that the store estimates. */
   readonly approximate: readonly MetricName[]
   readonly now: () => number
@@ -27,12 +35,11 @@ export interface ReportDeps {
   readonly speedRetentionMs: number
 }
 
-export interface State {
+export const callerIn = ({ caller = operatorsCaller }: ReportDeps): Caller => caller
+
+export interface State extends Publication {
   /** The boundary that is answered at: the one in force, or the cursor's. */
   readonly published: BoundaryRecord
-  readonly runs: readonly PublishedRun[]
-  /** Runs that replace hours of the range at this moment. */
-  readonly publishing: readonly string[]
   readonly ruleSet: number
   readonly facts: Facts
   readonly dropped: Dropped
@@ -76,7 +83,7 @@ export async function readPublication(
   { catalogue }: Pick<ReportDeps, 'catalogue'>,
   request: ReportRequest,
   boundary: number,
-): Promise<Pick<State, 'runs' | 'publishing'>> {
+): Promise<Publication> {
   const { start, batchEnd } = rangeRead(request, boundary)
   if (start >= batchEnd) return { runs: [], publishing: [] }
   // In this order: a run that ends in between is seen as publishing, or as published.
@@ -113,6 +120,11 @@ export const isDegraded = ({ facts, published }: State, end: number): boolean =>
  */
 export async function lookAgain(deps: ReportDeps, state: State, end: number): Promise<State> {
   if (state.facts.isDegraded || end <= state.published.boundary) return state
-  if (await deps.facts.isWhole()) return state
-  return { ...state, facts: { ...state.facts, isDegraded: true, watermark: undefined } }
+  return (await deps.facts.isWhole()) ? state : asDegraded(state)
 }
+
+/** The state of an answer that may miss clicks: nothing is proven. */
+export const asDegraded = (state: State): State => ({
+  ...state,
+  facts: { ...state.facts, isDegraded: true, watermark: undefined },
+})

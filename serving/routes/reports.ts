@@ -2,8 +2,9 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Principal } from '#platform/api-keys.ts'
 import { ClickledgerError } from '#schemas/errors.ts'
+import { callerOf } from '../admission/caller.ts'
 import { audit } from '../audit.ts'
-import { everyRole, principalOf, scoped, tenantOf } from '../auth.ts'
+import { everyRole, principalOf, scoped } from '../auth.ts'
 import { columnsOf, metaOf } from '../reports/answer.ts'
 import { createCsvWriter } from '../reports/csv.ts'
 import { fingerprintOf } from '../reports/cursor.ts'
@@ -64,7 +65,7 @@ async function sendFile(
   exporting++
   let isStreaming = false
   try {
-    const state = await openReport(deps, asked, tenantOf(principal))
+    const state = await openReport(deps, asked)
     const etag = `W/"${fingerprintOf([etagOf(asked, state), format])}"`
     reply.header('etag', etag).header('cache-control', 'private, no-cache')
     if (hasTag(ifNoneMatch, etag)) return reply.code(304).send()
@@ -97,9 +98,8 @@ async function sendFile(
   }
 }
 
-async function sendJson({ deps, asked, principal, ifNoneMatch }: Answering, reply: FastifyReply) {
-  const tenant = tenantOf(principal)
-  const outcome = await runReport(deps, asked, { ifNoneMatch, tenant })
+async function sendJson({ deps, asked, ifNoneMatch }: Answering, reply: FastifyReply) {
+  const outcome = await runReport(deps, asked, ifNoneMatch)
   // Kept by the client, never by a shared cache. What bears no cursor is asked about each time: a
   // backfill may publish final hours anew. A cursor names its runs, so its page is what it is.
   const kept = outcome.isPinned ? `max-age=${pinnedSeconds}, immutable` : 'no-cache'
@@ -119,7 +119,8 @@ export async function answerReport(
 ) {
   const principal = principalOf(request)
   const ifNoneMatch = request.headers['if-none-match'] ?? ''
-  const answering = { deps, asked: scoped(asked, principal), principal, ifNoneMatch }
+  const own = { ...deps, caller: callerOf(principal, reply) }
+  const answering = { deps: own, asked: scoped(asked, principal), principal, ifNoneMatch }
   reply.header('vary', 'authorization, accept')
   return format === 'json' ? sendJson(answering, reply) : sendFile(answering, format, reply)
 }

@@ -6,11 +6,15 @@ import { createApiKey } from '#platform/api-keys.ts'
 import { upsertAds } from '#platform/catalogue/ads.ts'
 import { ensureDefaults } from '#platform/catalogue/defaults.ts'
 import type { Catalogue } from '#platform/catalogue/port.ts'
+import { openSqliteEventLog } from '#platform/event-log/sqlite.ts'
 import { reportHeartbeat } from '#platform/heartbeats.ts'
 import { createLogger } from '#platform/log.ts'
 import { createRegistry } from '#platform/metrics.ts'
+import type { OlapStore } from '#platform/olap/port.ts'
 import { hourMs } from '#schemas/paths.ts'
+import { topics } from '#schemas/topics.ts'
 import { openTestCatalogue } from '../../tests/support/catalogue.ts'
+import { scratchDir } from '../../tests/support/contract.ts'
 import { buildApp } from '../app.ts'
 import type { BatchControl } from '../routes/admin-rebuilds.ts'
 import type { ReceiptReader } from '../routes/clicks.ts'
@@ -26,6 +30,8 @@ export interface FixtureOptions {
   readonly control?: BatchControl
   readonly receipts?: ReceiptReader
   readonly queryTimeoutMs?: number
+  /** What the app asks instead of the naive store. */
+  readonly store?: Pick<OlapStore, 'query' | 'realtime' | 'health'>
   /** What the app sees instead of the catalogue itself. */
   wrapCatalogue?(catalogue: Catalogue): Catalogue
 }
@@ -61,19 +67,26 @@ export async function openFixture(t: ExecutionContext, options: FixtureOptions =
     other: await key('advertiser', 'adv-2'),
     publisher: await key('publisher', 'pub-1'),
   }
+  const log = await openSqliteEventLog({ dir: scratchDir(t) })
+  await log.ensureTopics(Object.values(topics), 2)
   const olap = createNaiveOlap()
   const { app, facts } = await buildApp({
     catalogue: options.wrapCatalogue?.(catalogue) ?? catalogue,
-    olap,
+    olap: options.store ?? olap,
+    log: async () => log,
     clock,
     logger: createLogger('serving', process.env.TEST_LOG_LEVEL ?? 'silent'),
     registry: createRegistry('serving'),
+    queriesAtOnce: 8,
     queryTimeoutMs: options.queryTimeoutMs ?? 5_000,
     nodeSilenceMs: hourMs,
     ...(options.control ? { control: options.control } : {}),
     ...(options.receipts ? { receipts: options.receipts } : {}),
   })
-  t.teardown(() => app.close())
+  t.teardown(async () => {
+    await app.close()
+    await log.close()
+  })
 
   const inject = (request: InjectOptions, as?: keyof Keys) =>
     app.inject({
@@ -90,7 +103,7 @@ export async function openFixture(t: ExecutionContext, options: FixtureOptions =
       stateKeys: 0,
       stateFullRotations: 0,
     })
-  return { app, facts, catalogue, olap, keys, time, inject, beat }
+  return { app, facts, catalogue, log, olap, keys, time, inject, beat }
 }
 
 export type Fixture = Awaited<ReturnType<typeof openFixture>>

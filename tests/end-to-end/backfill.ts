@@ -23,10 +23,10 @@ const hours = 3
 const end = start + hours * hourMs
 const deadline = { timeoutMs: 180_000, everyMs: 50 }
 const iso = (time: number) => new Date(time).toISOString()
-const range = { from: iso(start), to: iso(end) }
+export const range = { from: iso(start), to: iso(end) }
 /** Catches nothing but a repeated impression: so most verdicts change. */
-const triedRules = defaultRuleSetJson.rules.filter(({ id }) => id === 'repeat-impression')
-const tried = parseRuleSet({ version: 2, rules: triedRules })
+export const triedRules = defaultRuleSetJson.rules.filter(({ id }) => id === 'repeat-impression')
+export const tried = parseRuleSet({ version: 2, rules: triedRules })
 
 interface Restatement {
   readonly ad_id: string
@@ -37,7 +37,7 @@ interface Restatement {
   readonly after: Record<string, number>
 }
 
-interface Bench {
+export interface Bench {
   readonly instance: TestInstance
   /** Counts per ad and hour as the API reports them. */
   report(): Promise<HourCounts>
@@ -48,7 +48,10 @@ interface Bench {
   restatements(): Promise<Restatement[]>
 }
 
-async function openBench(t: ExecutionContext, stack: TestStack): Promise<Bench> {
+export async function openBench(
+  t: ExecutionContext,
+  stack: Pick<TestStack, 'env'>,
+): Promise<Bench> {
   t.log(`seed ${seed}`)
   const clock = createClock(start + 5 * 60_000 - Date.now())
   const env = { CLICKLEDGER_SEAL_INTERVAL: 'PT0.2S', ...stack.env(t) }
@@ -316,6 +319,21 @@ export function testBackfill(test: TestFn, stack: TestStack): void {
     t.like(failed.result, { code: 'archive-gap' })
     const { error } = failed.result as { error: string }
     t.true(error.includes(file.key), error)
+    t.deepEqual(await report(), before)
+
+    // Its end is whole, so only reading it finds out.
+    await objects.put(
+      file.key,
+      Buffer.concat([bytes.subarray(0, 4), Buffer.alloc(400), bytes.subarray(404)]),
+    )
+    await post(`/v1/backfills/${run_id}/resume`, {})
+    await until(
+      async () => {
+        const { status, result } = await instance.ask<BackfillRun>(`/v1/backfills/${run_id}`)
+        return status === 'failed' && JSON.stringify(result).includes(`${file.key} cannot be read`)
+      },
+      { ...deadline, what: 'the spoiled file is named' },
+    )
     t.deepEqual(await report(), before)
 
     await objects.put(file.key, bytes)

@@ -5,6 +5,7 @@ import { createLogger } from '#platform/log.ts'
 import { until } from '#platform/wait.ts'
 import { rawFields } from '#schemas/fields.ts'
 import { hourMs } from '#schemas/paths.ts'
+import { topics } from '#schemas/topics.ts'
 import { runRebuild } from '../../batch-layer/rebuild/main.ts'
 import { checkCounts } from '../support/compare.ts'
 import { naiveByHour, readRawClicks, viewsByHour } from '../support/conservation.ts'
@@ -137,6 +138,32 @@ export function testBatchEqualsNaive(test: TestFn, stack: TestStack): void {
     }
     await until(counted, { timeoutMs: 60_000, what: 'what came late is counted' })
     await compareWithNaive(t, layers, start + 6 * hourMs, stack)
+  })
+
+  test('partitions are added while clicks come: they are judged, archived, and sealed with', async (t) => {
+    t.log(`seed ${seed}`)
+    const env = { ...stack.env(t), CLICKLEDGER_PARTITIONS: '2' }
+    const layers = await startLayers(env, start + 5 * 60_000)
+    t.teardown(() => layers.close())
+    await layers.append(clicksIn(start, hourMs, 21))
+    await layers.judged()
+    await stack.addPartitions(layers.settings, 5)
+    const ends = () => layers.log.endOffsets(topics.raw.name)
+    await until(async () => (await ends()).length === 5, {
+      ...{ timeoutMs: 30_000, what: 'the new partitions are there' },
+    })
+    await layers.append(clicksIn(start, 2 * hourMs, 22))
+    t.true(
+      (await ends()).slice(2).some((end) => end > 0),
+      'they hold clicks',
+    )
+    layers.clock.advance(4 * hourMs)
+    await layers.sealed(start + 2 * hourMs)
+    await compareWithNaive(t, layers, start + 2 * hourMs, stack)
+    await layers.judged()
+    const judged = new Set((await layers.readJudged()).map(({ event_id }) => event_id))
+    const sent = new Set((await readRawClicks(layers.log)).map(({ event_id }) => event_id))
+    t.deepEqual(judged, sent)
   })
 
   test('two schedulers at once: one works, the other takes over when it ends', async (t) => {

@@ -2,9 +2,11 @@
 import test from 'ava'
 import { scratchDir } from '../support/contract.ts'
 import { stackSettings } from '../support/stack.ts'
+import { embedded } from '../support/stacks.ts'
 import { testBatchEqualsNaive } from './batch-equals-naive.ts'
 
 testBatchEqualsNaive(test, {
+  ...embedded,
   name: 'embedded, catalogue in PostgreSQL',
   env: (t) => {
     const { CLICKLEDGER_POSTGRES_URL, CLICKLEDGER_NAMESPACE } = stackSettings(t)
@@ -14,5 +16,4 @@ testBatchEqualsNaive(test, {
       CLICKLEDGER_NAMESPACE,
     }
   },
-  uniquesError: 0,
 })

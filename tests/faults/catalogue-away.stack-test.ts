@@ -6,7 +6,7 @@ import { pause } from '#platform/wait.ts'
 import { scratchDir } from '../support/contract.ts'
 import { startPostgres } from '../support/postgres-server.ts'
 import { freshNamespace } from '../support/stack.ts'
-import type { TestStack } from '../support/stacks.ts'
+import { embedded, type TestStack } from '../support/stacks.ts'
 import { layerCommands, startUnderLoad } from '../support/under-load.ts'
 
 /** Longer than any time-out of the client, shorter than serving's memory. */
@@ -16,13 +16,13 @@ test('PostgreSQL killed and hung under load: every accepted click counts exactly
   t.timeout(600_000)
   const server = await startPostgres(t)
   const stack: TestStack = {
+    ...embedded,
     name: 'embedded, catalogue in PostgreSQL',
     env: () => ({
       CLICKLEDGER_DATA_DIR: scratchDir(t),
       CLICKLEDGER_POSTGRES_URL: server.url,
       CLICKLEDGER_NAMESPACE: freshNamespace(),
     }),
-    uniquesError: 0,
   }
   const run = await startUnderLoad(t, stack)
   const allRun = (when: string) => {

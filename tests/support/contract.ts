@@ -5,8 +5,8 @@ import { join } from 'node:path'
 import type { ExecutionContext } from 'ava'
 
 /** A directory of its own for a test, removed afterwards. */
-export function scratchDir(t: ExecutionContext): string {
-  const dir = mkdtempSync(join(tmpdir(), 'clickledger-'))
+export function scratchDir(t: ExecutionContext, parent = tmpdir()): string {
+  const dir = mkdtempSync(join(parent, 'clickledger-'))
   t.teardown(() => rmSync(dir, { recursive: true, force: true, maxRetries: 5 }))
   return dir
 }

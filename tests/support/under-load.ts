@@ -14,6 +14,7 @@ import { startServer } from '../../bench/support/servers.ts'
 import { type Load, loadAds, seededRandom, startLoad } from './click-load.ts'
 import { checkCounts } from './compare.ts'
 import { checkConservation, naiveByHour, untilJudged, viewsByHour } from './conservation.ts'
+import { scratchDir } from './contract.ts'
 import { startLayers } from './layers.ts'
 import {
   askServing,
@@ -78,6 +79,12 @@ function onlyAway(error: unknown): undefined {
   if (!(error instanceof ClickledgerError) || error.code !== 'unavailable') throw error
 }
 
+/** FAULT_WAL_DIR: a file system beside that of the servers, for the write-ahead log. */
+function ownWalDir(t: ExecutionContext): Readonly<Record<string, string>> {
+  const parent = process.env.FAULT_WAL_DIR
+  return parent ? { CLICKLEDGER_WAL_DIR: scratchDir(t, parent) } : {}
+}
+
 /** Starts all layers at once, as a supervisor would, and the load. */
 export async function startUnderLoad(
   t: ExecutionContext,
@@ -93,6 +100,7 @@ export async function startUnderLoad(
     CLICKLEDGER_ARCHIVE_INTERVAL: 'PT1S',
     CLICKLEDGER_SEAL_INTERVAL: 'PT0.2S',
     CLICKLEDGER_LATENESS: 'PT2H', // this hour is sealed when the load is over
+    ...ownWalDir(t),
     ...more,
   }
   const settings = readSettings(env)

@@ -1,0 +1,79 @@
+// Druid away, seen by who asks serving: the final part, marked stale, or 503; never a number less.
+import { randomUUID } from 'node:crypto'
+import test from 'ava'
+import type { HourLoad } from '#platform/olap/port.ts'
+import { until } from '#platform/wait.ts'
+import { type JudgedClick, judgedFields } from '#schemas/fields.ts'
+import { hourMs } from '#schemas/paths.ts'
+import { openDruid } from '../../tests/support/druid.ts'
+import { startFaultyProxy } from '../../tests/support/faulty-proxy.ts'
+import { stackSettings } from '../../tests/support/stack.ts'
+import { stageClicks } from '../../tests/support/staged.ts'
+import { boundary, openFixture, startNow } from '../testing/fixture.ts'
+
+const blank = Object.fromEntries(
+  judgedFields.map((f) => [f.name, f.type === 'string' ? '' : 0]),
+) as unknown as JudgedClick
+
+const clicksOf = (hour: number, count: number): JudgedClick[] =>
+  Array.from({ length: count }, (_, i) => ({
+    ...blank,
+    event_id: randomUUID(),
+    event_time: hour + i,
+    advertiser_id: 'adv-1',
+    ad_id: 'ad-1',
+    status: 'valid',
+  }))
+
+test('Druid cut off: stale answers or 503, and fresh ones as soon as it is back', async (t) => {
+  const direct = stackSettings(t)
+  const druid = new URL(direct.CLICKLEDGER_DRUID_URL)
+  const proxy = await startFaultyProxy(t, Number(druid.port))
+  const settings = { ...direct, CLICKLEDGER_DRUID_URL: `http://127.0.0.1:${proxy.port}` }
+  const { store, objects } = await openDruid(t, settings)
+  const hours = [2, 1].map((n) => boundary - n * hourMs)
+  const loads: HourLoad[] = []
+  for (const [i, hour] of hours.entries()) {
+    const key = `staged/${randomUUID()}.parquet`
+    await stageClicks(objects, key, clicksOf(hour, 3 + i))
+    loads.push({ hour, run: 'run', files: [key] })
+  }
+  await store.replaceHours(loads)
+  await until(async () => (await store.loadedHours(loads)).length === loads.length, {
+    ...{ timeoutMs: 120_000, everyMs: 200, what: 'Druid shows the hours' },
+  })
+  const { inject, beat } = await openFixture(t, { store, queryTimeoutMs: 20_000 })
+  await beat(startNow, [])
+  const iso = (time: number) => new Date(time).toISOString()
+  const ask = async (metrics: string, from: number) => {
+    const [start, end] = [from, from + 3].map((hour) => iso(boundary + hour * hourMs))
+    const url = `/v1/reports/clicks/timeseries?start_time=${start}&end_time=${end}&metrics=${metrics}`
+    const answer = await inject({ url }, 'admin')
+    return { status: answer.statusCode, headers: answer.headers, ...answer.json() }
+  }
+  const counts = (answer: { data: { click_count: number }[] }) =>
+    answer.data.map(({ click_count }) => click_count)
+
+  t.deepEqual(counts(await ask('click_count', -2)), [3, 4])
+  proxy.isDown = true
+  proxy.cut()
+  // The same question at the same state of the store has the same answer; a window that moved has not.
+  t.deepEqual(counts(await ask('click_count', -2)), [3, 4])
+  const stale = await ask('click_count', -1)
+  t.is(stale.status, 200)
+  t.deepEqual(counts(stale), [4])
+  t.like(stale.meta, { stale: true, end_time: iso(boundary) })
+  const refused = await ask('gross_click_count', -2)
+  t.is(refused.status, 503)
+  t.truthy(refused.headers['retry-after'])
+  proxy.isDown = false
+  const again = await until(
+    async () => {
+      const answer = await ask('click_count', -1)
+      return answer.meta.stale ? undefined : answer
+    },
+    { timeoutMs: 60_000, everyMs: 100, what: 'Druid is back' },
+  )
+  t.deepEqual(counts(again), [4])
+  t.is((await ask('gross_click_count', -2)).status, 200)
+})
