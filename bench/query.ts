@@ -50,7 +50,12 @@ function questions({ start, end, boundary }: MadeViews): Question[] {
     },
     {
       label: 'top 10 ads of everything',
-      query: { dimensions: ['ad_id'], metrics: ['click_count'], orderBy: 'click_count', limit: 10 },
+      query: {
+        dimensions: ['ad_id'],
+        metrics: ['click_count'],
+        order: [{ by: 'click_count', descending: true }],
+        limit: 10,
+      },
       plain: `SELECT ad_id, count(*) ${valid} AS clicks FROM clicks GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 10`,
     },
     {
@@ -87,7 +92,7 @@ async function timed<T>(times: number[], work: () => Promise<T>): Promise<T> {
 async function ask(views: MadeViews, { label, query: part, plain }: Question, times: number) {
   const { store, start, end, boundary } = views
   const whole = { start, end, boundary, granularity: 'all', timeZone: 'UTC' } as const
-  const none = { dimensions: [], filters: [], metrics: [], limit: 50_000, offset: 0 }
+  const none = { dimensions: [], filters: [], metrics: [], limit: 50_000 }
   const query: ReportQuery = { ...whole, ...none, ...part }
   const [merged, straight]: [number[], number[]] = [[], []]
   for (let i = 0; i < times; i++) {

@@ -97,7 +97,7 @@ export async function runYearBench({ clicks, times }: YearBenchOptions): Promise
   const store = await openFilled(settings)
   const figures: Record<string, string> = {}
   for (const { label, query, plain: sql } of questions) {
-    const all = { dimensions: [], filters: [], limit: 10_000, offset: 0 }
+    const all = { dimensions: [], filters: [], limit: 10_000 }
     const time = { start, end, boundary: end, granularity: 'month', timeZone: 'UTC' } as const
     const [byDay, byMinute]: [number[], number[]] = [[], []]
     for (let i = 0; i < times; i++) {

@@ -72,6 +72,13 @@ export function parseEventId(text: string): string | undefined {
   return uuidPattern.test(text) ? text.toLowerCase() : undefined
 }
 
+/** The time in an id that `timedUuid` or another maker of timed UUIDs made; undefined where it has none. */
+export function timeOfEventId(id: string): number | undefined {
+  const version = id.charAt(14)
+  if (version !== '7' && version !== '8') return undefined
+  return Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16)
+}
+
 /**
  * A UUID whose first 48 bits are `time` (RFC 9562): version 7 with random bits, version 8 with
  * bits derived from content. A receipt finds a click's hour from its id alone.

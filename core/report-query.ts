@@ -3,6 +3,7 @@
 import type { DimensionName } from '#schemas/dimensions.ts'
 import type { MetricName } from '#schemas/metrics.ts'
 import type { Interval } from './boundary.ts'
+import type { Position, SortKey } from './report-order.ts'
 
 export const granularities = ['minute', 'hour', 'day', 'week', 'month', 'all'] as const
 export type Granularity = (typeof granularities)[number]
@@ -33,10 +34,11 @@ export interface ReportQuery {
   readonly dimensions: readonly DimensionName[]
   readonly filters: readonly Filter[]
   readonly metrics: readonly MetricName[]
-  /** By a metric, greatest first; else by time and dimensions. */
-  readonly orderBy?: MetricName
+  /** Completed by time and dimensions (core/report-order.ts). Absent: by these alone. */
+  readonly order?: readonly SortKey[]
+  /** Only rows after this position in the order. */
+  readonly after?: Position
   readonly limit: number
-  readonly offset: number
 }
 
 /** A row of the answer: `time` is the start of the bucket in ms (the query's start for `all`). */

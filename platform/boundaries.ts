@@ -22,11 +22,18 @@ interface Row {
   reason: string
 }
 
-/** The boundary in force; undefined before the first start has made one. */
-export async function readBoundary(catalogue: Queryable): Promise<BoundaryRecord | undefined> {
+/**
+ * The boundary in force; undefined before the first start has made one.
+ * @param id - an earlier record instead
+ */
+export async function readBoundary(
+  catalogue: Queryable,
+  id?: number,
+): Promise<BoundaryRecord | undefined> {
   const [row] = await catalogue.query<Row>(
     `SELECT boundary_id, boundary, published_at, published_by, reason FROM boundaries
-     ORDER BY boundary_id DESC LIMIT 1`,
+     WHERE boundary_id = $1 OR $1 < 0 ORDER BY boundary_id DESC LIMIT 1`,
+    [id ?? -1],
   )
   return (
     row && {

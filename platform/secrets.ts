@@ -12,6 +12,8 @@ export interface Secrets {
   readonly userKey: Buffer
   /** Key of the seals on what is put in the shared cache. */
   readonly cacheKey: Buffer
+  /** Key of the seals on cursors of paged answers. */
+  readonly cursorKey: Buffer
   /** Signing keys by id; the first of `signingKeyIds` signs. */
   readonly signingKeys: ReadonlyMap<string, Buffer>
   readonly signingKeyId: string
@@ -45,6 +47,7 @@ export function loadSecrets(settings: Settings): Secrets {
     ipKey: derive('ip-hash'),
     userKey: derive('user-hash'),
     cacheKey: derive('shared-cache'),
+    cursorKey: derive('cursors'),
     signingKeys: new Map(ids.map((id) => [id, derive(`sign:${id}`)])),
     signingKeyId: ids[0] ?? 'k1',
   }

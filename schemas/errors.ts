@@ -99,6 +99,12 @@ export const errors = {
     title: 'The report needs rows that are no longer kept.',
     fix: 'Begin later, ask by a coarser granularity, or for whole hours or whole days of UTC. CLICKLEDGER_MINUTE_RETENTION and CLICKLEDGER_HOUR_RETENTION say how long rows by minute and by hour are kept.',
   },
+  'cursor-expired': {
+    status: 410,
+    retryable: false,
+    title: 'The answer that the cursor belongs to can no longer be continued.',
+    fix: 'Begin again without `cursor`: published numbers have changed since, and pages of two answers would not add up.',
+  },
   'query-timeout': {
     status: 504,
     retryable: true,

@@ -17,8 +17,10 @@ export const limits = {
   /** Rows of one report answer. */
   reportRowsMax: 50_000,
   topNMax: 1_000,
-  /** Rows that paging may skip: further on, narrow the query instead. */
-  reportOffsetMax: 2_000_000,
+  /** Rows of a CSV or Parquet export. */
+  exportRowsMax: 5_000_000,
+  /** Characters of a cursor: it holds the last row's dimensions. */
+  cursorCharsMax: 4_096,
   reportFiltersMax: 20,
   reportFilterValuesMax: 200,
 } as const

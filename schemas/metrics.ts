@@ -72,3 +72,6 @@ export function metricByName(name: MetricName): Metric {
   if (!metric) throw new Error(`no such metric: ${name}`)
   return metric
 }
+
+/** Of the sketches (HLL) that estimate uniques where a store does not count them: 2^k registers. */
+export const sketchLogK = 12

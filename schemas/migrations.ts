@@ -141,6 +141,17 @@ export const migrations: readonly Migration[] = [
     ],
   },
   {
+    id: 6,
+    name: 'restatement webhook',
+    statements: [
+      // delivered: the newest restatement that the receiver has acknowledged.
+      `CREATE TABLE webhook_cursors (
+        name TEXT PRIMARY KEY, delivered BIGINT NOT NULL, delivered_at BIGINT NOT NULL)`,
+      // Each report asks which runs are being published.
+      'CREATE INDEX runs_by_status ON runs (status)',
+    ],
+  },
+  {
     id: 7,
     name: 'replays of dead letters',
     statements: [

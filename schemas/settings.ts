@@ -429,6 +429,21 @@ export const settings = {
     secret: true,
     doc: 'redis:// URL of the cache of ads that ingest nodes share; empty: each has just its own. Never trusted, never waited for.',
   },
+  CLICKLEDGER_WEBHOOK_URL: {
+    type: 'string',
+    default: '',
+    secret: true,
+    pattern: '^(https?://.+)?$',
+    needs: ['CLICKLEDGER_WEBHOOK_SECRET'],
+    doc: 'Where restatements are posted to, signed and in order; empty: nowhere. Begins with the first that there ever was.',
+  },
+  CLICKLEDGER_WEBHOOK_SECRET: {
+    type: 'string',
+    default: '',
+    secret: true,
+    bytesMin: 16,
+    doc: 'Signs what is posted to CLICKLEDGER_WEBHOOK_URL (HMAC-SHA256); the receiver has the same.',
+  },
   CLICKLEDGER_URL: {
     type: 'string',
     default: '',

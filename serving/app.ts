@@ -1,5 +1,6 @@
 // All of serving but its surroundings: given the stores, a server with every route. Tests use it
 // without a network.
+import { randomBytes } from 'node:crypto'
 import type { Registry } from 'prom-client'
 import { createKeyLookup } from '#platform/api-keys.ts'
 import type { Catalogue } from '#platform/catalogue/port.ts'
@@ -8,6 +9,7 @@ import type { EventLog } from '#platform/event-log/port.ts'
 import type { Logger } from '#platform/log.ts'
 import type { OlapStore } from '#platform/olap/port.ts'
 import type { MetricName } from '#schemas/metrics.ts'
+import { dayMs } from '#schemas/paths.ts'
 import { createAnswers } from './admission/answers.ts'
 import { createQueryGate } from './admission/query-gate.ts'
 import type { SharedAnswers } from './admission/shared-answers.ts'
@@ -24,6 +26,7 @@ import { addRuleRoutes } from './routes/admin-rules.ts'
 import { addAdRoutes } from './routes/ads.ts'
 import { addBackfillRoutes } from './routes/backfills.ts'
 import { addBoundaryRoute } from './routes/boundary.ts'
+import { addClickRoute, type ReceiptReader } from './routes/clicks.ts'
 import { addDashboard } from './routes/dashboard.ts'
 import { addDeadLetterRoutes } from './routes/dead-letters.ts'
 import { addFreshnessRoute } from './routes/freshness.ts'
@@ -52,9 +55,15 @@ export interface ServingDeps {
   /** What /metrics shows; absent: the registry. */
   readonly exposition?: () => Promise<string>
   readonly control?: BatchControl
+  /** Looks clicks up; absent: receipts answer 503. */
+  readonly receipts?: ReceiptReader
   /** Metrics that the store estimates; none where it counts exactly. */
   readonly approximate?: readonly MetricName[]
   readonly queryTimeoutMs: number
+  /** Absent: as the setting's default. */
+  readonly speedRetentionMs?: number
+  /** Seals cursors, the same on all nodes. Absent: made up, so cursors end with the process. */
+  readonly cursorKey?: Uint8Array
   readonly queriesAtOnce: number
   /** Absent: answers are kept in this process only. */
   readonly sharedAnswers?: SharedAnswers
@@ -83,18 +92,22 @@ export async function buildApp(deps: ServingDeps) {
     waitingMax: queriesAtOnce * waitingPerQuery,
     timeoutMs: deps.queryTimeoutMs,
   })
+  const { speedRetentionMs = 7 * dayMs, cursorKey = randomBytes(32) } = deps
   const answers = createAnswers({
     ...keptAnswers,
     ...(deps.sharedAnswers ? { shared: deps.sharedAnswers } : {}),
     onAnswer: (from) => metrics.answers.inc({ from }),
   })
   const memory = createFinalMemory(catalogue, now)
-  const shared = { catalogue, gate, answers, memory, facts, approximate, now }
+  const shared = {
+    ...{ catalogue, gate, answers, memory, facts, approximate, now, cursorKey, speedRetentionMs },
+  }
   const hub = createLiveHub({ ...shared, clock }, live)
   const app = await buildServer({ logger: deps.logger, metrics })
   protectRoutes(app, lookup)
   addReportRoutes(app, shared)
   addAdRoutes(app, shared)
+  addClickRoute(app, { receipts: deps.receipts })
   addFreshnessRoute(app, shared)
   addLiveRoute(app, { hub, lookup })
   addStatusRoute(app, { ...shared, olap })

@@ -31,6 +31,9 @@ test('one poller for all who ask the same, none when nobody asks; bounded', asyn
     memory: createFinalMemory(catalogue, () => startNow),
     facts: { read: async () => facts, isWhole: async () => true },
     approximate: [],
+    now: () => 0,
+    cursorKey: Buffer.alloc(32),
+    speedRetentionMs: 0,
     clock: { now: () => startNow },
   }
   const hub = createLiveHub(deps, { everyMs: 20, clientsMax: 3, questionsMax: 2 })

@@ -1,9 +1,11 @@
 // Serving: one answer from two views. Wiring only.
 import type { AddressInfo } from 'node:net'
 import { ensureDefaults } from '#platform/catalogue/defaults.ts'
+import type { Catalogue } from '#platform/catalogue/port.ts'
 import type { Settings } from '#platform/config.ts'
 import { reportHeartbeat } from '#platform/heartbeats.ts'
 import type { LayerContext, Monitored, RunningLayer } from '#platform/layer.ts'
+import { createLease } from '#platform/lease.ts'
 import type { Logger } from '#platform/log.ts'
 import { addProcessMetrics, createRegistry } from '#platform/metrics.ts'
 import { collectMetrics } from '#platform/metrics-server.ts'
@@ -18,7 +20,10 @@ import {
 import { pause } from '#platform/wait.ts'
 import { createSharedAnswers } from './admission/shared-answers.ts'
 import { buildApp, keptAnswers } from './app.ts'
+import { guardCatalogue } from './guarded-catalogue.ts'
+import { createReceiptReader } from './receipt-reader.ts'
 import type { BatchControl } from './routes/admin-rebuilds.ts'
+import { startWebhook } from './webhook/webhook.ts'
 
 export type { BatchControl, RebuildOrder } from './routes/admin-rebuilds.ts'
 
@@ -39,6 +44,29 @@ function urlOf(host: string, address: AddressInfo | string | null): string {
   const anywhere = host === '0.0.0.0' || host === '::'
   const name = anywhere ? '127.0.0.1' : host.includes(':') ? `[${host}]` : host
   return `http://${name}:${port}`
+}
+
+/** Posts restatements where the settings name a receiver. */
+function postRestatements({ settings, clock, logger }: LayerContext, catalogue: Catalogue) {
+  const { CLICKLEDGER_WEBHOOK_URL: url, CLICKLEDGER_WEBHOOK_SECRET: secret } = settings
+  if (url === '') return undefined
+  const lease = createLease({
+    ...{ catalogue, name: 'webhook', holder: settings.CLICKLEDGER_NODE_ID },
+    onError: (error) => logger.warn({ err: error }, 'the lease was not renewed'),
+  })
+  const running = startWebhook({
+    ...{ catalogue, url, secret, lease, now: clock.now },
+    onOutcome: (outcome) => {
+      if ('error' in outcome) logger.warn({ err: outcome.error }, 'restatements were not taken')
+      else logger.info(outcome, 'restatements delivered')
+    },
+  })
+  return {
+    async close() {
+      await running.close()
+      await lease.release()
+    },
+  }
 }
 
 /** Opens at the first call. A failure is not kept: the next call tries again. */
@@ -87,9 +115,13 @@ export async function runServing(
   const own: Monitored = { metrics: () => registry.metrics(), readiness: () => readiness() }
   const exposition = () => collectMetrics([own, ...(stores.beside?.() ?? [])])
   addProcessMetrics(registry, settings.CLICKLEDGER_DATA_DIR)
+  const receipts = createReceiptReader({
+    ...{ settings, log: log.open, catalogue: guardCatalogue(catalogue) },
+  })
   const { app, facts, readiness, metrics } = await buildApp({
     ...stores,
     approximate: approximateMetrics(settings),
+    receipts,
     catalogue,
     log: log.open,
     clock,
@@ -99,6 +131,8 @@ export async function runServing(
     queriesAtOnce: settings.CLICKLEDGER_QUERIES_AT_ONCE,
     ...(shared ? { sharedAnswers: shared.answers } : {}),
     queryTimeoutMs: settings.CLICKLEDGER_QUERY_TIMEOUT,
+    speedRetentionMs: settings.CLICKLEDGER_SPEED_RETENTION,
+    cursorKey: loadSecrets(settings).cursorKey,
     nodeSilenceMs: settings.CLICKLEDGER_NODE_SILENCE,
   })
   resources.defer(() => app.close())
@@ -122,6 +156,9 @@ export async function runServing(
     stopping.abort()
     await following
   })
+
+  const webhook = postRestatements({ settings, clock, logger }, catalogue)
+  if (webhook) resources.defer(() => webhook.close())
 
   const owned = resources.move()
   const ended = Promise.withResolvers<void>()

@@ -7,7 +7,7 @@ import { dimensionNames, dimensions } from '#schemas/dimensions.ts'
 import { idPattern, limits } from '#schemas/limits.ts'
 import { metricNames, metrics } from '#schemas/metrics.ts'
 import { freshnessStates } from './freshness.ts'
-import { completenesses } from './reports/params.ts'
+import { completenesses, formats } from './reports/params.ts'
 
 const listed = (items: readonly { name: string; doc: string }[]) =>
   items.map(({ name, doc }) => `\`${name}\`: ${doc}`).join('\n')
@@ -49,6 +49,20 @@ const granularity = Type.Optional(
   Type.Enum(granularities, { description: 'Size of a bucket. Default: hour.' }),
 )
 
+const compareTo = Type.Optional(
+  Type.Enum(['previous_period'] as ['previous_period'], {
+    description:
+      'Each row also has `previous_<metric>` and `previous_provenance`: the same bucket of the period of the same length before.',
+  }),
+)
+
+const format = Type.Optional(
+  Type.Enum(formats, {
+    description:
+      'Default: what the Accept header names, else json. CSV and Parquet are streamed; the header clickledger-meta has what JSON has in `meta`.',
+  }),
+)
+
 export const Id = Type.String({
   pattern: idPattern.source,
   minLength: 1,
@@ -64,10 +78,27 @@ export const TimeseriesParams = Type.Object(
     dimensions: text(`Comma-separated.\n${listed(dimensions)}`, 512, 'country,device_type'),
     filters,
     metrics: metricList,
-    limit: Type.Optional(
-      Type.Integer({ minimum: 1, maximum: limits.reportRowsMax, description: 'Rows of a page.' }),
+    order: text(
+      'Keys in their order, `-` for greatest first: `time`, and dimensions and metrics that are asked for. Always completed by time and dimensions.',
+      512,
+      '-click_count,time',
     ),
-    cursor: text('`meta.next` of the last page.', 512),
+    zero_fill: Type.Optional(
+      Type.Boolean({
+        description:
+          'Buckets without clicks are rows, too; with dimensions, for each combination of values seen in the range. One page.',
+      }),
+    ),
+    limit: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: limits.exportRowsMax,
+        description: `Rows of a page of JSON (at most ${limits.reportRowsMax}), or of a whole export.`,
+      }),
+    ),
+    cursor: text('`meta.next` of the last page.', limits.cursorCharsMax),
+    compare_to: compareTo,
+    format,
   },
   closed,
 )
@@ -86,12 +117,14 @@ export const TopNParams = Type.Object(
     ),
     filters,
     metrics: metricList,
+    compare_to: compareTo,
+    format,
   },
   closed,
 )
 
 export const AdMetricsParams = Type.Object(
-  { ...range, granularity, filters, metrics: metricList },
+  { ...range, granularity, filters, metrics: metricList, compare_to: compareTo, format },
   closed,
 )
 
@@ -140,7 +173,26 @@ export const Meta = Type.Object({
       published_at: Iso,
     }),
   ),
+  publishing: Type.Array(Type.String(), {
+    description: 'Runs that replace hours of the range now: a number may be of before or of after.',
+  }),
   approximate: Type.Array(Type.String(), { description: 'Metrics that are estimates.' }),
+  approximate_error: Nullable(
+    Type.Object(
+      { relative_standard_error: Type.Number(), relative_error_95: Type.Number() },
+      { description: 'Of the estimates, at most; sets of some hundreds are counted exactly.' },
+    ),
+  ),
+  previous: Nullable(
+    Type.Object(
+      { start_time: Type.String(), end_time: Type.String() },
+      { description: 'The range of `previous_` columns.' },
+    ),
+  ),
+  truncated: Type.Boolean({
+    description:
+      'There are more rows, and no `next`: an order by a metric moves while clicks come. Ask by time, with completeness=final, or with a greater limit.',
+  }),
   next: Nullable(Type.String({ description: 'Cursor of the next page.' })),
   stale: Type.Optional(
     Type.Literal(true, {
@@ -236,3 +288,16 @@ export const answers = (schema: TSchema, status = 200) => ({
     content: { 'application/problem+json': { schema: Problem } },
   },
 })
+
+/** Answers of a report, in each format. */
+export const reportAnswers = {
+  ...answers(Answer),
+  200: {
+    description: 'Rows; in CSV and Parquet with the same columns.',
+    content: {
+      'application/json': { schema: Answer },
+      'text/csv': { schema: Type.String() },
+      'application/vnd.apache.parquet': { schema: Type.String({ format: 'binary' }) },
+    },
+  },
+}

@@ -62,7 +62,7 @@ async function speedHour(
   const query: ReportQuery = {
     ...{ start: hour, end: hour + hourMs, boundary: hour, granularity: 'all', timeZone: 'UTC' },
     ...{ dimensions: ['advertiser_id'], filters: [], metrics: names },
-    ...{ limit: advertisersMax, offset: 0 },
+    ...{ limit: advertisersMax },
   }
   const rows = await olap.query(query)
   return new Map(

@@ -113,7 +113,6 @@ const everything: ReportQuery = {
   filters: [],
   metrics: metricNames,
   limit: 10_000,
-  offset: 0,
 }
 
 const randomQuery: fc.Arbitrary<ReportQuery> = fc

@@ -17,7 +17,6 @@ const query: ReportQuery = {
   filters: [],
   metrics: ['click_count', 'unique_user_count'],
   limit: 10,
-  offset: 20,
 }
 
 test('a query across the boundary reads each view on its side', (t) => {
@@ -28,7 +27,7 @@ FROM TABLE(APPEND('ns_clicks_batch', 'ns_clicks_speed')) WHERE __time >= TIMESTA
     AND ((layer = 'batch' AND (__time >= TIMESTAMP '2026-01-05 00:00:00.000' AND __time < TIMESTAMP '2026-01-05 12:00:00.000')) OR (layer = 'speed' AND (__time >= TIMESTAMP '2026-01-05 12:00:00.000' AND __time < TIMESTAMP '2026-01-06 00:00:00.000')))
 GROUP BY 1, 2
 ORDER BY 1, 2
-LIMIT 10 OFFSET 20`,
+LIMIT 10`,
   )
 })
 
@@ -96,4 +95,18 @@ test('a row is read back by the places of the query', (t) => {
     dimensions: {},
     metrics: { click_count: 7, unique_user_count: 3 },
   })
+})
+
+test('a page of sums is cut after grouping, a page of keys before', (t) => {
+  const dimensions = ['ad_id'] as const
+  const byKeys = { ...query, dimensions, after: [Date.UTC(2026, 0, 5, 3), "ad'1"] }
+  const keys = compileDruidQuery(byKeys, names)
+  t.regex(keys.sql, /AND \(\(TIME_FLOOR\(.*\) > TIMESTAMP '2026-01-05 03:00:00.000'\) OR \(/)
+  t.false(keys.sql.includes('HAVING'))
+  t.deepEqual(keys.parameters, ["ad'1"])
+  const order = [{ by: 'click_count', descending: true }] as const
+  const bySums = { ...query, dimensions, order, after: [7, Date.UTC(2026, 0, 5, 3), 'ad-1'] }
+  const sums = compileDruidQuery(bySums, names).sql
+  t.regex(sums, /HAVING \(\(SUM\("click_count"\) < 7\) OR \(SUM\("click_count"\) = 7 AND /)
+  t.regex(sums, /ORDER BY "click_count" DESC, 1, 2$/m)
 })

@@ -2,8 +2,10 @@
 // Uniques are merged sketches. Values travel as parameters; instants are literals made of numbers.
 import type { Interval } from '#core/boundary.ts'
 import { planGrains } from '#core/grain.ts'
+import { afterSql, isMetricKey, type SortKey, totalOrder } from '#core/report-order.ts'
 import type { Filter, Granularity, ReportQuery, ReportRow } from '#core/report-query.ts'
-import { metricByName } from '#schemas/metrics.ts'
+import { isDimension } from '#schemas/dimensions.ts'
+import { type MetricName, metricByName } from '#schemas/metrics.ts'
 import type { SqlValue } from './druid-http.ts'
 import { type DruidNames, grainViews, type View } from './druid-specs.ts'
 
@@ -82,36 +84,59 @@ function sourceSql(query: ReportQuery, names: DruidNames, ranges: ViewRanges): s
     AND (${each.join(' OR ')})`
 }
 
+const metricSql = (name: MetricName) =>
+  metricByName(name).kind === 'sum' ? `SUM("${name}")` : `APPROX_COUNT_DISTINCT_DS_HLL("${name}")`
+
+const bucketSql = ({ granularity, timeZone }: ReportQuery) =>
+  granularity === 'all'
+    ? []
+    : [`TIME_FLOOR(__time, '${periods[granularity]}', NULL, ${textSql(timeZone)})`]
+
+/** Rows of the page: a condition on them (WHERE), or on what they add up to (HAVING). */
+function pageSql(query: ReportQuery): { where: DruidSql[]; having: DruidSql[] } {
+  if (!query.after) return { where: [], having: [] }
+  const order = totalOrder(query)
+  const [bucket = ''] = bucketSql(query)
+  const column = ({ by }: SortKey) => {
+    if (by === 'time') return bucket
+    return isDimension(by) ? dimensionSql(by) : metricSql(by)
+  }
+  const page = afterSql(order, query.after, column, ({ by }, value) => {
+    if (by === 'time') return { sql: timestampSql(Number(value)), parameters: [] }
+    if (isDimension(by)) return { sql: '?', parameters: [String(value)] }
+    return { sql: String(Number(value)), parameters: [] }
+  })
+  return order.some(isMetricKey) ? { where: [], having: [page] } : { where: [page], having: [] }
+}
+
 /** Compiles a query. Rows are: the bucket (not for `all`), the dimensions, the metrics. */
 export function compileDruidQuery(
   query: ReportQuery,
   names: DruidNames,
   ranges = viewRanges(query),
 ): DruidSql {
-  const { granularity, timeZone, dimensions, metrics, orderBy, limit, offset } = query
-  const filters = query.filters.map(filterSql)
-  const bucket =
-    granularity === 'all'
-      ? []
-      : [`TIME_FLOOR(__time, '${periods[granularity]}', NULL, ${textSql(timeZone)})`]
-  const keys = [...bucket, ...dimensions.map(dimensionSql)]
-  const columns = metrics.map((name) =>
-    metricByName(name).kind === 'sum'
-      ? `SUM("${name}") AS "${name}"`
-      : `APPROX_COUNT_DISTINCT_DS_HLL("${name}") AS "${name}"`,
-  )
+  const { dimensions, metrics, limit } = query
+  const { where, having } = pageSql(query)
+  const filters = [...query.filters.map(filterSql), ...where]
+  const keyNames: readonly string[] = [...bucketSql(query).map(() => 'time'), ...dimensions]
+  const keys = [...bucketSql(query), ...dimensions.map(dimensionSql)]
+  const columns = metrics.map((name) => `${metricSql(name)} AS "${name}"`)
   const positions = keys.map((_, i) => i + 1).join(', ')
-  const order = [...(orderBy ? [`"${orderBy}" DESC`] : []), ...(positions ? [positions] : [])]
+  const order = totalOrder(query).map(({ by, descending }) => {
+    const place = keyNames.indexOf(by)
+    return `${place < 0 ? `"${by}"` : place + 1}${descending ? ' DESC' : ''}`
+  })
   return {
-    parameters: filters.flatMap(({ parameters }) => parameters),
+    parameters: [...filters, ...having].flatMap(({ parameters }) => parameters),
     sql: [
       `SELECT ${[...keys, ...columns].join(', ')}`,
       `FROM ${sourceSql(query, names, ranges)}`,
       ...filters.map(({ sql }) => `AND ${sql}`),
       // Without keys there is one group, rows or not: it is left out where there are none.
       positions ? `GROUP BY ${positions}` : 'GROUP BY () HAVING COUNT(*) > 0',
+      ...having.map(({ sql }) => `HAVING ${sql}`),
       ...(order.length > 0 ? [`ORDER BY ${order.join(', ')}`] : []),
-      `LIMIT ${limit} OFFSET ${offset}`,
+      `LIMIT ${limit}`,
     ].join('\n'),
   }
 }

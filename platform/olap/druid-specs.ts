@@ -4,7 +4,7 @@
 import { createHash } from 'node:crypto'
 import type { Grain } from '#core/grain.ts'
 import { dimensionNames } from '#schemas/dimensions.ts'
-import { sumMetrics, uniqueMetrics } from '#schemas/metrics.ts'
+import { sketchLogK, sumMetrics, uniqueMetrics } from '#schemas/metrics.ts'
 import { topics } from '#schemas/topics.ts'
 import type { Settings } from '../config.ts'
 
@@ -40,7 +40,7 @@ export const intervalOf = (start: number, end: number): string =>
   `${new Date(start).toISOString()}/${new Date(end).toISOString()}`
 
 export const stringDimension = (name: string) => ({ type: 'string', name })
-export const sketchSize = { lgK: 12, tgtHllType: 'HLL_4' }
+export const sketchSize = { lgK: sketchLogK, tgtHllType: 'HLL_4' }
 export const sketch = (name: string, fieldName: string) => ({
   type: 'HLLSketchBuild',
   name,

@@ -2,6 +2,7 @@
 // view by tasks that replace hours and days, and a query is one native query over what it needs. Several
 // processes can open it at once: everything that must hold is in Druid, nothing in here.
 import { join } from 'node:path'
+import { narrowToPage } from '#core/report-order.ts'
 import type { ReportQuery, ReportRow } from '#core/report-query.ts'
 import { sumMetrics } from '#schemas/metrics.ts'
 import { topics } from '#schemas/topics.ts'
@@ -78,7 +79,8 @@ function storeOf(parts: StoreParts): OlapStore {
   const { client, names, segments, realtime, loads, settings, log, stopping } = parts
   const timeoutMs = settings.CLICKLEDGER_QUERY_TIMEOUT
 
-  const query = async (report: ReportQuery, signal?: AbortSignal): Promise<ReportRow[]> => {
+  const query = async (asked: ReportQuery, signal?: AbortSignal): Promise<ReportRow[]> => {
+    const report = narrowToPage(asked)
     const ranges = viewRanges(report)
     const { sql, parameters } = compileDruidQuery(report, names, ranges)
     const rows = await segments.vouchFor(ranges, () =>

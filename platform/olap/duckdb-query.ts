@@ -1,6 +1,13 @@
 // A ReportQuery as DuckDB SQL: one statement over both views, split at the boundary and by grain.
 // Uniques are counted from the members of the aggregates, never added up.
 import { type Grain, planGrains } from '#core/grain.ts'
+import {
+  afterSql,
+  isMetricKey,
+  narrowToPage,
+  type SortKey,
+  totalOrder,
+} from '#core/report-order.ts'
 import type { Filter, Granularity, ReportQuery } from '#core/report-query.ts'
 import { type MetricName, metricByName } from '#schemas/metrics.ts'
 
@@ -69,30 +76,49 @@ const split = (metrics: readonly MetricName[]) => {
   }
 }
 
+const keyColumn = ({ by }: SortKey) => (by === 'time' ? 'bucket' : by)
+const metricColumn = (name: string) => `coalesce(${name}, 0)`
+
+/** Rows of the page: a condition on single rows, or on what they add up to. */
+function pageSql(query: ReportQuery): { rows: string; sums: string } {
+  if (!query.after) return { rows: '', sums: '' }
+  const order = totalOrder(query)
+  const column = (key: SortKey) => (isMetricKey(key) ? metricColumn(key.by) : keyColumn(key))
+  const { sql } = afterSql(order, query.after, column, (_, value) => ({
+    sql: typeof value === 'number' ? String(value) : quote(value),
+    parameters: [],
+  }))
+  return order.some(isMetricKey)
+    ? { rows: '', sums: ` WHERE ${sql}` }
+    : { rows: ` WHERE ${sql}`, sums: '' }
+}
+
 /**
  * Compiles a query. The result has a column `bucket` (ms), the dimensions, and the metrics as
  * DOUBLE (exact below 2^53).
  */
-export function compileReportQuery(query: ReportQuery): string {
-  const { dimensions, metrics, orderBy, limit, offset } = query
+export function compileReportQuery(asked: ReportQuery): string {
+  const query = narrowToPage(asked)
+  const { dimensions, metrics, limit } = query
+  const page = pageSql(query)
   const { sums, uniques } = split(metrics)
   const keys = ['bucket', ...dimensions]
   const select = [`${bucketSql(query)} AS bucket`, ...dimensions].join(', ')
   // The sums come first and define the groups: every row has gross clicks, so no group is missed.
   const sumColumns = sums.map((m) => `CAST(sum(${m.name}) AS DOUBLE) AS ${m.name}`)
   const ctes = [
-    `base AS (SELECT ${[select, ...sumColumns].join(', ')} FROM ${sourceSql(query, ['minute', ...dimensions, ...sums.map((m) => m.name)])} GROUP BY ${keys.join(', ')})`,
+    `base AS (SELECT ${[select, ...sumColumns].join(', ')} FROM ${sourceSql(query, ['minute', ...dimensions, ...sums.map((m) => m.name)])}${page.rows} GROUP BY ${keys.join(', ')})`,
     ...uniques.map(
       (m, i) =>
         `unique_${i} AS (SELECT ${keys.join(', ')}, CAST(count(DISTINCT member) AS DOUBLE) AS ${m.name} FROM (
           SELECT ${keys.join(', ')}, unnest(${m.members}) AS member FROM (
-            SELECT ${[select, m.members].join(', ')} FROM ${sourceSql(query, ['minute', ...dimensions, m.members])}))
+            SELECT ${[select, m.members].join(', ')} FROM ${sourceSql(query, ['minute', ...dimensions, m.members])}${page.rows}))
           GROUP BY ${keys.join(', ')})`,
     ),
   ]
   const joins = uniques.map((_, i) => ` LEFT JOIN unique_${i} USING (${keys.join(', ')})`).join('')
-  const shown = [...keys, ...metrics.map((name) => `coalesce(${name}, 0) AS ${name}`)]
-  const order = [...(orderBy ? [`${orderBy} DESC`] : []), ...keys]
-  return `WITH ${ctes.join(', ')} SELECT ${shown.join(', ')} FROM base${joins}
-    ORDER BY ${order.join(', ')} LIMIT ${limit} OFFSET ${offset}`
+  const shown = [...keys, ...metrics.map((name) => `${metricColumn(name)} AS ${name}`)]
+  const order = totalOrder(query).map((key) => `${keyColumn(key)}${key.descending ? ' DESC' : ''}`)
+  return `WITH ${ctes.join(', ')} SELECT ${shown.join(', ')} FROM base${joins}${page.sums}
+    ORDER BY ${[...order, 'bucket'].join(', ')} LIMIT ${limit}`
 }

@@ -48,7 +48,6 @@ const everything: ReportQuery = {
   filters: [],
   metrics: ['click_count', 'unique_user_count'],
   limit: 1_000,
-  offset: 0,
 }
 
 /** Loads all hours with so many clicks each. */

@@ -14,7 +14,6 @@ const query: ReportQuery = {
   filters: [],
   metrics: ['click_count'],
   limit: 1,
-  offset: 0,
 }
 
 function slowStore() {

@@ -2,26 +2,30 @@
 // the query (its tenant's predicate is part of it), the boundary's id, the runs below it and, above
 // it, the offsets that the store has applied: a kept answer is what the store would say again.
 import type { ReportQuery, ReportRow } from '#core/report-query.ts'
-import type { Queryable } from '#platform/catalogue/port.ts'
 import type { Answers } from '../admission/answers.ts'
 import type { Caller } from '../admission/caller.ts'
 import type { QueryGate } from '../admission/query-gate.ts'
 import type { PublishedRun } from '../boundary.ts'
 
+/** What is published of a range. */
+export interface Publication {
+  readonly runs: readonly PublishedRun[]
+  /** Runs that replace hours of it: the store may show them before the catalogue says so. */
+  readonly publishing: readonly string[]
+}
+
 export interface AskParts {
-  readonly catalogue: Queryable
   readonly gate: QueryGate
   readonly answers: Answers
   readonly caller: Caller
-  /** The runs that the range shows, read again. */
-  runs(): Promise<readonly PublishedRun[]>
+  /** What the range shows, read again. */
+  publication(): Promise<Publication>
   /** Whether what the store had shown is still shown; absent where nothing above the boundary is asked. */
   isWhole?(): Promise<boolean>
 }
 
-export interface AskState {
+export interface AskState extends Publication {
   readonly boundaryId: number
-  readonly runs: readonly PublishedRun[]
   /** Absent where nothing above the boundary is asked. */
   readonly applied?: readonly number[]
 }
@@ -30,18 +34,12 @@ export interface AskedRows {
   readonly rows: readonly ReportRow[]
   /** Whether the store showed all that it had ever shown, also after the query. */
   readonly isWhole: boolean
+  /** Whether nothing of the range was published between the reading of the state and the answer. */
+  readonly isSettled: boolean
 }
 
-/**
- * While a run is being published, the store may show its hours before the catalogue says so.
- * @returns whether nothing was published between the reading of the state and now
- */
-async function isSettled({ catalogue, runs }: AskParts, before: AskState): Promise<boolean> {
-  const publishing = await catalogue.query(
-    "SELECT 1 AS one FROM runs WHERE status = 'publishing' LIMIT 1",
-  )
-  return publishing.length === 0 && JSON.stringify(await runs()) === JSON.stringify(before.runs)
-}
+const isSame = (a: Publication, b: Publication) =>
+  JSON.stringify([a.runs, a.publishing]) === JSON.stringify([b.runs, b.publishing])
 
 /** @throws ClickledgerError as QueryGate.query */
 export function askRows(parts: AskParts, query: ReportQuery, state: AskState): Promise<AskedRows> {
@@ -49,7 +47,8 @@ export function askRows(parts: AskParts, query: ReportQuery, state: AskState): P
   return parts.answers.of([query, state], parts.caller, async (caller) => {
     const rows = await parts.gate.query(query, caller)
     const isWhole = (await parts.isWhole?.()) ?? true
-    const isKept = isWhole && (await isSettled(parts, state))
-    return { value: { rows, isWhole }, isKept, cells: rows.length * columns }
+    const isSettled = isSame(await parts.publication(), state)
+    const isKept = isWhole && isSettled && state.publishing.length === 0
+    return { value: { rows, isWhole, isSettled }, isKept, cells: rows.length * columns }
   })
 }

@@ -3,6 +3,7 @@
 // the catalogue. Nothing above the boundary is remembered.
 import { LRUCache } from 'lru-cache'
 import { bucketEnd, bucketStart, formatInstant } from '#core/buckets.ts'
+import { isMetricKey } from '#core/report-order.ts'
 import type { Queryable } from '#platform/catalogue/port.ts'
 import { ClickledgerError } from '#schemas/errors.ts'
 import { hourMs } from '#schemas/paths.ts'
@@ -31,8 +32,8 @@ export interface FinalMemory {
 }
 
 /** One bucket for everything cannot be cut at the boundary, and neither can a ranking. */
-const isWhole = ({ granularity, orderBy }: ReportRequest) =>
-  granularity === 'all' || orderBy !== undefined
+const isWhole = ({ granularity, order = [] }: ReportRequest) =>
+  granularity === 'all' || order.some(isMetricKey)
 
 /** Equal for windows of one length that move with the time, but for what cannot be cut. */
 function shapeOf(request: ReportRequest): string {
@@ -99,7 +100,9 @@ export function createFinalMemory(catalogue: Queryable, now: () => number): Fina
     keep(request, answer, at) {
       const { data, meta } = answer
       const boundary = Date.parse(meta.boundary)
-      const isPart = request.cursor !== undefined || (meta.next !== null && !isWhole(request))
+      const isPart = request.cursor !== undefined || meta.next !== null || meta.truncated
+      // Whether the period before was published again is not looked at.
+      if (request.compares) return
       if (isPart || request.start >= boundary || data.length > rowsMax) return
       const final = data.filter(({ provenance }) => provenance === 'final')
       const size = 20 + final.length * (2 + request.dimensions.length + request.metrics.length)

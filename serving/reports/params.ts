@@ -2,16 +2,21 @@
 // The tenant's predicate is not here: serving/auth.ts forces it into the filters afterwards.
 
 import { bucketStart, bucketsMax, canonicalZone, parseInstant } from '#core/buckets.ts'
+import { isMetricKey, type SortKey } from '#core/report-order.ts'
 import { type Filter, type Granularity, granularities } from '#core/report-query.ts'
-import { type DimensionName, dimensionNames, isDimension } from '#schemas/dimensions.ts'
+import { type DimensionName, dimensionNames } from '#schemas/dimensions.ts'
 import { ClickledgerError } from '#schemas/errors.ts'
 import { limits } from '#schemas/limits.ts'
 import { type MetricName, metricNames } from '#schemas/metrics.ts'
 import { hourMs, minuteMs } from '#schemas/paths.ts'
-import { type Cursor, decodeCursor } from './cursor.ts'
+import { decodeCursor, type SealedCursor } from './cursor.ts'
+import { fault, parseFilters, parseOrder, shown } from './filters.ts'
 
 export const completenesses = ['latest', 'final'] as const
 export type Completeness = (typeof completenesses)[number]
+
+export const formats = ['json', 'csv', 'parquet'] as const
+export type Format = (typeof formats)[number]
 
 /** The parameters as they come; all of them are optional. */
 export interface ReportParams {
@@ -23,6 +28,10 @@ export interface ReportParams {
   readonly metrics?: string
   readonly time_zone?: string
   readonly completeness?: Completeness
+  readonly order?: string
+  readonly compare_to?: 'previous_period'
+  readonly zero_fill?: boolean
+  readonly format?: Format
   readonly limit?: number
   readonly cursor?: string
 }
@@ -36,14 +45,20 @@ export interface ReportRequest {
   readonly dimensions: readonly DimensionName[]
   readonly filters: readonly Filter[]
   readonly metrics: readonly MetricName[]
-  readonly orderBy?: MetricName
+  readonly order?: readonly SortKey[]
   readonly completeness: Completeness
+  /** Each row also has the counts of the same bucket of the period before. */
+  readonly compares?: boolean
+  /** Buckets without clicks are rows, too. */
+  readonly fillsZeros?: boolean
+  /** Ends at its last row: there is no next page of a topN. */
+  readonly isTop?: boolean
+  /** Rows of a page; of an export, rows of it all. */
   readonly limit: number
-  readonly cursor?: Cursor
+  readonly cursor?: SealedCursor
 }
 
 const defaultRangeMs = 24 * hourMs
-const filterValueCharsMax = 256
 const earliest = 0
 const latest = Date.UTC(2100, 0, 1)
 
@@ -54,12 +69,6 @@ export const defaultMetrics: readonly MetricName[] = [
   'duplicate_click_count',
   'fraudulent_click_count',
 ]
-
-function fault(detail: string): never {
-  throw new ClickledgerError('bad-request', detail)
-}
-
-const shown = (text: string) => JSON.stringify(text.length > 64 ? `${text.slice(0, 64)}..` : text)
 
 function names<T extends string>(
   parameter: string,
@@ -74,62 +83,6 @@ function names<T extends string>(
     }
   }
   return [...new Set(chosen)] as T[]
-}
-
-/** Splits at `separator`, except after a backslash; the pieces keep their backslashes. */
-function splitEscaped(text: string, separator: string): string[] {
-  const pieces: string[] = []
-  let piece = ''
-  for (let i = 0; i < text.length; i++) {
-    const c = text.charAt(i)
-    if (c === separator) {
-      pieces.push(piece)
-      piece = ''
-    } else {
-      piece += c
-      if (c === '\\' && i + 1 < text.length) piece += text.charAt(++i)
-    }
-  }
-  return [...pieces, piece]
-}
-
-const operators = { '==': 'in', '!=': 'not-in', '=^': 'prefix' } as const
-
-function parseFilter(text: string): Filter {
-  const match = /^\s*([a-z_0-9]+)\s*(==|!=|=\^)(.*)$/s.exec(text)
-  if (!match) {
-    return fault(
-      `filters: ${shown(text)} should look like country==US,IL or device_type!=bot or campaign_id=^summer`,
-    )
-  }
-  const [, dimension = '', operator = '', list = ''] = match
-  if (!isDimension(dimension)) {
-    return fault(`filters: ${shown(dimension)} is not one of ${dimensionNames.join(', ')}`)
-  }
-  const values = splitEscaped(list, ',').map((value) => value.replace(/\\(.)/gs, '$1'))
-  if (values.length > limits.reportFilterValuesMax) {
-    fault(`filters: ${dimension} has more than ${limits.reportFilterValuesMax} values`)
-  }
-  for (const value of values) {
-    if (value.length > filterValueCharsMax) fault(`filters: a value of ${dimension} is too long`)
-    if (value.includes('\u0000')) fault(`filters: a value of ${dimension} has a NUL character`)
-    if (operator === '=^' && value === '') fault(`filters: ${dimension}=^ needs a prefix`)
-  }
-  return { dimension, kind: operators[operator as keyof typeof operators], values }
-}
-
-/**
- * Parses `country==US,IL;device_type!=bot;campaign_id=^summer`: `==` one of, `!=` none of, `=^`
- * begins with; `;` means and. A backslash takes away the meaning of `,`, `;` and `\`.
- * @throws ClickledgerError `bad-request`
- */
-export function parseFilters(text: string | undefined): Filter[] {
-  if (text === undefined || text.trim() === '') return []
-  const pieces = splitEscaped(text, ';').filter((piece) => piece.trim() !== '')
-  if (pieces.length > limits.reportFiltersMax) {
-    fault(`filters: more than ${limits.reportFiltersMax}`)
-  }
-  return pieces.map(parseFilter)
 }
 
 function instant(parameter: string, text: string, zone: string): number {
@@ -166,14 +119,23 @@ function rangeOf(params: ReportParams, granularity: Granularity, zone: string, n
   return { start, end, cursor }
 }
 
-function refuseTooMany(request: ReportRequest): void {
+function refuseTooMany(request: ReportRequest, most: number): void {
   const buckets = bucketsMax(request.start, request.end, request.granularity)
-  if (buckets <= limits.reportRowsMax) return
+  if (buckets <= most) return
   throw new ClickledgerError(
     'query-too-large',
-    `The range holds about ${buckets} buckets of one ${request.granularity}; the limit is ${limits.reportRowsMax}. ` +
+    `The range holds about ${buckets} buckets of one ${request.granularity}; the limit is ${most}. ` +
       `Narrow start_time and end_time, or choose a coarser granularity than ${request.granularity}.`,
   )
+}
+
+/** Zeros are in all buckets: no page of them begins at a row, and no rank is theirs. */
+function refuseMixtures({ fillsZeros, cursor, order = [] }: ReportRequest): void {
+  if (!fillsZeros) return
+  if (cursor) fault('zero_fill: its answers have no further pages; leave cursor out')
+  if (order.some(isMetricKey)) {
+    fault('order: with zero_fill rows are ordered by time and dimensions, such as -time')
+  }
 }
 
 function zoneOf(params: ReportParams): string {
@@ -193,28 +155,49 @@ export function parseReport(params: ReportParams, now: number): ReportRequest {
   const timeZone = zoneOf(params)
   const granularity = params.granularity ?? 'hour'
   if (!granularities.includes(granularity)) fault('granularity: see /openapi.json')
-  const metrics = names('metrics', params.metrics, metricNames)
+  const asked = names('metrics', params.metrics, metricNames)
+  const metrics = asked.length > 0 ? asked : defaultMetrics
   const { start, end, cursor } = rangeOf(params, granularity, timeZone, now)
+  const dimensions = names('dimensions', params.dimensions, dimensionNames)
+  const order = parseOrder(params.order, { dimensions, metrics })
   const request: ReportRequest = {
-    start,
-    end,
-    granularity,
-    timeZone,
-    dimensions: names('dimensions', params.dimensions, dimensionNames),
+    ...{ start, end, granularity, timeZone, dimensions, metrics },
     filters: parseFilters(params.filters),
-    metrics: metrics.length > 0 ? metrics : defaultMetrics,
     completeness: params.completeness ?? 'latest',
-    limit: params.limit ?? limits.reportRowsMax,
+    limit: limitOf(params),
+    ...(order.length > 0 ? { order } : {}),
+    ...(params.compare_to ? { compares: true } : {}),
+    ...(params.zero_fill ? { fillsZeros: true } : {}),
     ...(cursor ? { cursor } : {}),
   }
-  refuseTooMany(request)
+  refuseTooMany(request, rowsMax(params.format))
+  refuseMixtures(request)
   return request
+}
+
+const rowsMax = (format: Format = 'json') =>
+  format === 'json' ? limits.reportRowsMax : limits.exportRowsMax
+
+function limitOf({ limit, format }: ReportParams): number {
+  const most = rowsMax(format)
+  if (limit === undefined || limit <= most) return limit ?? most
+  const more = `csv and parquet take up to ${limits.exportRowsMax}`
+  return fault(
+    `limit must be <= ${most} for ${format ?? 'json'}${format === 'csv' ? '' : `; ${more}`}`,
+  )
 }
 
 export interface TopNParams
   extends Pick<
     ReportParams,
-    'start_time' | 'end_time' | 'filters' | 'metrics' | 'time_zone' | 'completeness'
+    | 'start_time'
+    | 'end_time'
+    | 'filters'
+    | 'metrics'
+    | 'time_zone'
+    | 'completeness'
+    | 'compare_to'
+    | 'format'
   > {
   readonly dimension: DimensionName
   readonly metric?: MetricName
@@ -230,7 +213,8 @@ export function parseTopN(params: TopNParams, now: number): ReportRequest {
     ...request,
     dimensions: [dimension],
     metrics: [...new Set([metric, ...others])],
-    orderBy: metric,
+    order: [{ by: metric, descending: true }],
+    isTop: true,
     limit: top_n,
   }
 }

@@ -4,6 +4,7 @@ import { limits } from '#schemas/limits.ts'
 import { dayMs, hourMs, minuteMs } from '#schemas/paths.ts'
 import { boundary, type Fixture, openFixture, startNow } from '../testing/fixture.ts'
 import type { NaiveClick } from '../testing/naive-olap.ts'
+import { publishRun } from '../testing/publish.ts'
 
 const timeseries = '/v1/reports/clicks/timeseries'
 const topN = '/v1/reports/clicks/topN'
@@ -169,41 +170,6 @@ test('filters: in, not in, prefix, and, escapes', async (t) => {
   }
 })
 
-test('paging gives every row once; a cursor of another query or boundary is refused', async (t) => {
-  const fixture = await openFixture(t)
-  for (let i = 0; i < 7; i++) fixture.olap.speed.push(click(boundary, { city: `city-${i}` }))
-  const query = { dimensions: 'city', limit: '3' }
-  const seen: string[] = []
-  let cursor: string | null = null
-  do {
-    const page: Record<string, string> = cursor === null ? query : { ...query, cursor }
-    const answer = await fixture.inject({ url: timeseries, query: page }, 'admin')
-    const { data, meta } = answer.json()
-    seen.push(...data.map((r: { city: string }) => r.city))
-    cursor = meta.next
-    fixture.time.now += 3 * minuteMs // the default range must stay that of the first page
-  } while (cursor)
-  t.deepEqual(seen, ['city-0', 'city-1', 'city-2', 'city-3', 'city-4', 'city-5', 'city-6'])
-
-  const first = (await fixture.inject({ url: timeseries, query }, 'admin')).json()
-  const next = { ...query, cursor: first.meta.next }
-  for (const [as, wrong] of [
-    ['admin', { ...next, dimensions: 'country' }],
-    ['admin', { ...next, cursor: 'bm9uc2Vuc2U' }],
-    ['advertiser', next],
-  ] as const) {
-    const answer = await fixture.inject({ url: timeseries, query: wrong }, as)
-    t.is(answer.statusCode, 400)
-    t.regex(answer.json().detail, /^cursor: /)
-  }
-  await fixture.catalogue.query(
-    `INSERT INTO boundaries (boundary_id, boundary, published_at, published_by, reason, proof)
-     VALUES (2, $1, $2, 'test', '', '{}')`,
-    [boundary + hourMs, startNow],
-  )
-  t.is((await fixture.inject({ url: timeseries, query: next }, 'admin')).statusCode, 400)
-})
-
 test('ETag: 304 while nothing changed; another when clicks come, runs are published, B moves', async (t) => {
   const fixture = await openFixture(t)
   await fixture.beat(startNow, [0]) // while nothing is proven, no tag is good for a second time
@@ -233,19 +199,6 @@ test('ETag: 304 while nothing changed; another when clicks come, runs are publis
   const { meta } = (await fixture.inject({ url: settled }, 'admin')).json()
   t.like(meta.runs[0], { run_id: 'run-1', rule_set: 1, hours: 1 })
 })
-
-async function publishRun({ catalogue }: Fixture, run: string, hour: number) {
-  await catalogue.query(
-    `INSERT INTO runs (run_id, kind, status, reason, rule_set, started_at, finished_at, plan)
-     VALUES ($1, 'rebuild', 'done', 'test', 1, $2, $2, $3)`,
-    [run, startNow, JSON.stringify({ hours: [hour] })],
-  )
-  await catalogue.query(
-    `INSERT INTO published_hours (hour, run_id, rule_set, archive_version, published_at)
-     VALUES ($1, $2, 1, 1, $3)`,
-    [hour, run, startNow],
-  )
-}
 
 test('while nothing is proven, what is above the boundary is degraded, and nothing else', async (t) => {
   const fixture = await openFixture(t)

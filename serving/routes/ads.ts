@@ -7,12 +7,12 @@ import { ClickledgerError } from '#schemas/errors.ts'
 import { audit } from '../audit.ts'
 import { everyRole, operators, principalOf, scoped } from '../auth.ts'
 import { parseReport } from '../reports/params.ts'
-import { runReport } from '../reports/report.ts'
-import { AdMetricsParams, Answer, answers, Id } from '../schemas.ts'
+import { type ReportDeps, runReport } from '../reports/report.ts'
+import { AdMetricsParams, answers, Id, reportAnswers } from '../schemas.ts'
 import type { Server } from '../server.ts'
-import { answerReport, type ReportRouteDeps } from './reports.ts'
+import { answerReport, withFormat } from './reports.ts'
 
-export interface AdRouteDeps extends ReportRouteDeps {
+export interface AdRouteDeps extends ReportDeps {
   readonly catalogue: Catalogue
 }
 
@@ -43,13 +43,14 @@ function addMetricsRoute(app: Server, deps: AdRouteDeps): void {
         summary: 'Clicks of one ad by time',
         params: Type.Object({ ad_id: Type.String({ maxLength: 512 }) }),
         querystring: AdMetricsParams,
-        response: answers(Answer),
+        response: reportAnswers,
       },
     },
     async (request, reply) => {
       const { ad_id } = request.params
       const principal = principalOf(request)
-      const asked = parseReport(request.query, deps.now())
+      const query = withFormat(request.query, request)
+      const asked = parseReport(query, deps.now())
       const ofAd = {
         ...asked,
         filters: [{ dimension: 'ad_id', kind: 'in', values: [ad_id] } as const, ...asked.filters],
@@ -59,7 +60,7 @@ function addMetricsRoute(app: Server, deps: AdRouteDeps): void {
         const seen = await hasClicks(deps, ofAd, principal)
         if (!seen) throw new ClickledgerError('unknown-ad')
       }
-      return answerReport(deps, ofAd, request, reply)
+      return answerReport(deps, ofAd, query.format, request, reply)
     },
   )
 }

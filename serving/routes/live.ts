@@ -3,7 +3,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { authenticate, everyRole, type KeyLookup, principalOf, tenantFilters } from '../auth.ts'
 import type { LiveEvent, LiveHub } from '../live-hub.ts'
-import { parseFilters } from '../reports/params.ts'
+import { parseFilters } from '../reports/filters.ts'
 import { LiveParams } from '../schemas.ts'
 import { type Server, securityHeaders } from '../server.ts'
 

@@ -3,6 +3,7 @@ import { Type } from 'typebox'
 import type { Queryable } from '#platform/catalogue/port.ts'
 import { ClickledgerError } from '#schemas/errors.ts'
 import { principalOf } from '../auth.ts'
+import { readRestatements } from '../restatements.ts'
 import { answers } from '../schemas.ts'
 import type { Server } from '../server.ts'
 
@@ -22,32 +23,6 @@ const Query = Type.Object(
   },
   { additionalProperties: false },
 )
-
-interface Row {
-  restatement_id: number
-  published_at: number
-  run_id: string
-  rule_set: number
-  reason: string
-  advertiser_id: string
-  ad_id: string
-  hour: number
-  before: string
-  after: string
-}
-
-const iso = (time: number) => new Date(time).toISOString()
-const describe = (row: Row) => ({
-  advertiser_id: row.advertiser_id,
-  ad_id: row.ad_id,
-  hour: iso(Number(row.hour)),
-  before: JSON.parse(row.before),
-  after: JSON.parse(row.after),
-  reason: row.reason,
-  run_id: row.run_id,
-  rule_set: Number(row.rule_set),
-  published_at: iso(Number(row.published_at)),
-})
 
 function positionOf(since: string | undefined): number {
   if (since === undefined) return 0
@@ -84,12 +59,8 @@ export function addRestatementRoute(app: Server, { catalogue }: { catalogue: Que
         throw new ClickledgerError('not-found')
       }
       const after = positionOf(since)
-      const rows = await catalogue.query<Row>(
-        `SELECT * FROM restatements WHERE restatement_id > $1 AND ($2 = '' OR advertiser_id = $2)
-         ORDER BY restatement_id LIMIT $3`,
-        [after, own || advertiser_id, limit],
-      )
-      return { data: rows.map(describe), next: String(rows.at(-1)?.restatement_id ?? after) }
+      const { data, next } = await readRestatements(catalogue, after, own || advertiser_id, limit)
+      return { data, next: String(next) }
     },
   )
 }

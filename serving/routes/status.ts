@@ -44,7 +44,6 @@ async function totalsOf(gate: QueryGate, now: number, published: BoundaryRecord,
     filters: [],
     metrics: defaultMetrics,
     limit: 1,
-    offset: 0,
   })
   const counted = facts.speed.map(({ body }) => body.counts)
   return {

@@ -17,6 +17,7 @@ import { openTestCatalogue } from '../../tests/support/catalogue.ts'
 import { scratchDir } from '../../tests/support/contract.ts'
 import { buildApp } from '../app.ts'
 import type { BatchControl } from '../routes/admin-rebuilds.ts'
+import type { ReceiptReader } from '../routes/clicks.ts'
 import { createNaiveOlap } from './naive-olap.ts'
 
 /** The boundary of the fixture; its clock shows 25 minutes later. */
@@ -27,6 +28,7 @@ export type Keys = Record<'admin' | 'engineer' | 'advertiser' | 'other' | 'publi
 
 export interface FixtureOptions {
   readonly control?: BatchControl
+  readonly receipts?: ReceiptReader
   readonly queryTimeoutMs?: number
   /** What the app asks instead of the naive store. */
   readonly store?: Pick<OlapStore, 'query' | 'realtime' | 'health'>
@@ -79,6 +81,7 @@ export async function openFixture(t: ExecutionContext, options: FixtureOptions =
     queryTimeoutMs: options.queryTimeoutMs ?? 5_000,
     nodeSilenceMs: hourMs,
     ...(options.control ? { control: options.control } : {}),
+    ...(options.receipts ? { receipts: options.receipts } : {}),
   })
   t.teardown(async () => {
     await app.close()

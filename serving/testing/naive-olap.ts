@@ -4,9 +4,10 @@
 import { bucketStart } from '#core/buckets.ts'
 import { planGrains } from '#core/grain.ts'
 import { minuteOf } from '#core/minute-aggregates.ts'
+import { comparePositions, positionOf, totalOrder } from '#core/report-order.ts'
 import type { Filter, ReportQuery, ReportRow } from '#core/report-query.ts'
 import type { OlapStore } from '#platform/olap/port.ts'
-import { type DimensionName, dimensionNames } from '#schemas/dimensions.ts'
+import type { DimensionName } from '#schemas/dimensions.ts'
 import { type MetricName, metricByName } from '#schemas/metrics.ts'
 import type { Status } from '#schemas/verdicts.ts'
 
@@ -33,8 +34,6 @@ function count(name: MetricName, clicks: readonly NaiveClick[]): number {
   return new Set(members.filter((member) => member !== '')).size
 }
 
-const compare = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0)
-
 export interface NaiveOlap extends Pick<OlapStore, 'query' | 'realtime' | 'health'> {
   readonly batch: NaiveClick[]
   readonly speed: NaiveClick[]
@@ -57,7 +56,7 @@ export function createNaiveOlap(): NaiveOlap {
       olap.queries.push(query)
       await olap.before?.()
       planGrains(query) // refuses what every store refuses
-      const { start, end, boundary, granularity, timeZone, dimensions, metrics, orderBy } = query
+      const { start, end, boundary, granularity, timeZone, dimensions, metrics, after } = query
       const within = (click: NaiveClick, from: number, to: number) =>
         minuteOf(click.event_time) >= from && minuteOf(click.event_time) < to
       const clicks = [
@@ -77,17 +76,14 @@ export function createNaiveOlap(): NaiveOlap {
           metrics: Object.fromEntries(metrics.map((name) => [name, count(name, group)])),
         }
       })
-      const byKey = (a: ReportRow, b: ReportRow) =>
-        a.time - b.time ||
-        dimensionNames
-          .map((name) => compare(a.dimensions[name] ?? '', b.dimensions[name] ?? ''))
-          .find((order) => order !== 0) ||
-        0
-      rows.sort(
-        (a, b) =>
-          (orderBy ? (b.metrics[orderBy] ?? 0) - (a.metrics[orderBy] ?? 0) : 0) || byKey(a, b),
-      )
-      return rows.slice(query.offset, query.offset + query.limit)
+      const order = totalOrder(query)
+      const ordered = rows
+        .map((row) => ({ row, at: positionOf(order, row) }))
+        .sort((a, b) => comparePositions(order, a.at, b.at))
+      const rest = after
+        ? ordered.filter(({ at }) => comparePositions(order, at, after) > 0)
+        : ordered
+      return rest.slice(0, query.limit).map(({ row }) => row)
     },
   }
   return olap

@@ -140,7 +140,7 @@ export async function viewsByHour(
       'fraudulent_click_count',
       'unique_user_count',
     ],
-    ...{ limit: 50_000, offset: 0 },
+    ...{ limit: 50_000 },
   })
   return Object.fromEntries(
     rows.map(({ time, dimensions, metrics }) => [
