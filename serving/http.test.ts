@@ -40,7 +40,7 @@ test('not ready while the store does not answer', async (t) => {
 
 test('the page and the chart library are served with a strict policy', async (t) => {
   const { inject } = await openFixture(t)
-  const chart = await inject({ url: '/vendor/uPlot.esm.js' })
+  const chart = await inject({ url: '/vendor/uPlot.iife.min.js' })
   t.is(chart.statusCode, 200)
   t.regex(String(chart.headers['content-security-policy']), /script-src 'self';/)
   t.is(chart.headers['x-content-type-options'], 'nosniff')

@@ -1,8 +1,8 @@
 // One key's session with the server: loads what the state asks for, follows the live counts, polls
 // for the rest, and pauses while nobody looks. The view gets values only.
-import { ApiProblem, createApi } from './api.js'
+import { ApiProblem } from '../shared/api.js'
+import { formatFilters } from '../shared/filters.js'
 import { later, readLive } from './buckets.js'
-import { formatFilters } from './filters.js'
 import { followLive } from './live.js'
 import { load } from './load.js'
 
@@ -16,12 +16,12 @@ const liveMsMax = 10_000
 
 /**
  * @param {object} options
- * @param {string} options.key
+ * @param {import('../shared/api.js').Api} options.api
+ * @param {{ role: string }} options.me
  * @param {ReturnType<typeof import('./view.js').createView>} options.view
  * @param {(reason: string) => void} options.onRefused the key is not, or no longer, good
  */
-export function startSession({ key, view, onRefused }) {
-  const api = createApi(key)
+export function startSession({ api, me, view, onRefused }) {
   const closed = new AbortController()
   let loading = new AbortController()
   let following = new AbortController()
@@ -58,7 +58,7 @@ export function startSession({ key, view, onRefused }) {
     const { signal } = loading
     view.busy(true)
     try {
-      loaded = await load(api, state, signal)
+      loaded = await load(api, state, me, signal)
       if (signal.aborted) return
       failures = 0
       connection = { kind: kindNow(), answeredAt: api.now() }
