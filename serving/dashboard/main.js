@@ -6,6 +6,7 @@ import { dropKey, keepKey, takeKey } from './shared/key.js'
 import { drawProblem } from './shared/notice.js'
 import { startTheme } from './shared/theme.js'
 
+const unknownKey = 'The server does not know this key. It may have expired or been revoked.'
 const operators = ['engineer', 'admin']
 const views = {
   reports: {
@@ -72,7 +73,6 @@ async function load(name) {
   return create(byId(name), {
     go: (search) => go(addressOf(name, search)),
     address: (search) => addressOf(name, search),
-    refused: askForKey,
   })
 }
 
@@ -105,7 +105,7 @@ function drawReader({ role, advertiser_id, publisher_id, name, expires_at }) {
 
 function showGate(is) {
   byId('gate').hidden = !is
-  for (const id of ['main', 'forget-key', 'zone-field', 'views', 'reader']) byId(id).hidden = is
+  for (const id of ['main', 'forget-key', 'views', 'reader']) byId(id).hidden = is
 }
 
 function askForKey(reason) {
@@ -113,7 +113,6 @@ function askForKey(reason) {
   shown = ''
   session = undefined
   dropKey()
-  byId('freshness').hidden = true
   showGate(true)
   setText(byId('gate-reason'), reason)
   byId('key').focus()
@@ -121,16 +120,14 @@ function askForKey(reason) {
 
 async function open(key) {
   showGate(false)
-  const api = createApi(key)
+  const api = createApi(key, () => askForKey(unknownKey))
   try {
     session = { api, me: await api.get('/v1/me') }
     drawProblem(byId('notice'), undefined)
     drawReader(session.me)
     await show()
   } catch (error) {
-    if (error.status === 401)
-      askForKey('The server does not know this key. It may have expired or been revoked.')
-    else drawProblem(byId('notice'), error, () => open(key))
+    if (error.status !== 401) drawProblem(byId('notice'), error, () => open(key))
   }
 }
 

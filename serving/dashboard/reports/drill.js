@@ -16,7 +16,7 @@ const columns = [
 
 /** @param {HTMLElement} place @param {object} on @param {HTMLElement} crumbs */
 export function createDrill(place, crumbs, { hrefOf, change, save, reader }) {
-  const title = h('h2', {})
+  const title = h('h2', {}, 'Drill-down')
   const body = h('div', {})
   const file = h(
     'button',

@@ -10,7 +10,6 @@ import { createView } from './view.js'
  * @param {object} page
  * @param {(search: string) => void} page.go
  * @param {(search: string) => string} page.address
- * @param {(reason: string) => void} page.refused
  */
 export function createReports(_, page) {
   let state = parseState('')
@@ -24,7 +23,7 @@ export function createReports(_, page) {
     open({ api, me }) {
       Object.assign(reader, { api, me })
       byId('zone-field').hidden = false
-      session = startSession({ api, me, view, onRefused: page.refused })
+      session = startSession({ api, me, view })
     },
     show(search) {
       state = parseState(search)

@@ -19,9 +19,8 @@ const liveMsMax = 10_000
  * @param {import('../shared/api.js').Api} options.api
  * @param {{ role: string }} options.me
  * @param {ReturnType<typeof import('./view.js').createView>} options.view
- * @param {(reason: string) => void} options.onRefused the key is not, or no longer, good
  */
-export function startSession({ api, me, view, onRefused }) {
+export function startSession({ api, me, view }) {
   const closed = new AbortController()
   let loading = new AbortController()
   let following = new AbortController()
@@ -77,8 +76,6 @@ export function startSession({ api, me, view, onRefused }) {
   }
   const fail = (error) => {
     if (!(error instanceof ApiProblem)) console.error(error)
-    if (error.status === 401)
-      return onRefused('The server does not know this key. It may have expired or been revoked.')
     failures++
     setKind(error.status === 0 ? 'offline' : kindNow())
     view.problem(error, refresh)

@@ -73,7 +73,7 @@ function drawSources(rows, dimension) {
       h('span', {}, formatCount(row[name]), h('small', {}, formatShare(row[name], grossOf(row)))),
   })
   return tableOf(
-    'Clicks not billed',
+    'Where clicks that are not billed come from',
     [
       { title: dimensionLabels[dimension], of: ({ value }) => formatValue(dimension, value) },
       count('duplicate', 'Duplicates'),
@@ -88,7 +88,7 @@ function drawRules(ruleSet) {
   const term = (rule) => [
     h(
       'dt',
-      { class: rule.status },
+      { class: `rule ${rule.status}` },
       h('i', { 'aria-hidden': 'true' }),
       `${rule.status}: ${rule.id}`,
     ),

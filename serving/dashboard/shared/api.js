@@ -34,9 +34,10 @@ const clockToleranceMs = 2_000
 
 /**
  * @param {string} key API key
+ * @param {() => void} onRefused the key is not, or no longer, good
  * @returns {Api}
  */
-export function createApi(key) {
+export function createApi(key, onRefused) {
   let clockOffsetMs = 0
 
   const send = async (path, { headers, ...init }) => {
@@ -52,6 +53,7 @@ export function createApi(key) {
     const date = Date.parse(response.headers.get('date') ?? '')
     const offset = date + 500 - (before + Date.now()) / 2
     if (Number.isFinite(offset)) clockOffsetMs = Math.abs(offset) > clockToleranceMs ? offset : 0
+    if (response.status === 401) onRefused()
     if (!response.ok) throw new ApiProblem(response.status, await response.json().catch(() => ({})))
     return response
   }
