@@ -96,11 +96,9 @@ function drawNavigation() {
   byId('views').replaceChildren(...offered.map(link))
 }
 
-function drawReader({ role, advertiser_id, publisher_id, name, expires_at }) {
-  const whose = [advertiser_id ?? publisher_id ?? name, role].filter(Boolean).join(' · ')
-  const until = expires_at ? `The key expires ${new Date(expires_at).toLocaleString()}.` : ''
-  setText(byId('reader'), whose)
-  byId('reader').title = until
+function drawReader({ role, advertiser_ids, publisher_ids, name }) {
+  const whose = [...advertiser_ids, ...publisher_ids].join(', ') || name
+  setText(byId('reader'), [whose, role].filter(Boolean).join(' · '))
 }
 
 function showGate(is) {

@@ -5,12 +5,13 @@ import { everyRole, principalOf } from '../auth.ts'
 import { answers } from '../schemas.ts'
 import type { Server } from '../server.ts'
 
-const Tenant = Type.Union([Type.String(), Type.Null()], { description: 'null: all of them.' })
+const Tenants = Type.Array(Type.String(), { description: 'Empty: all of them.' })
+const listOf = (id: string) => (id === '' ? [] : [id])
 
 const Me = Type.Object({
   role: Type.String(),
-  advertiser_id: Tenant,
-  publisher_id: Tenant,
+  advertiser_ids: Tenants,
+  publisher_ids: Tenants,
   name: Type.String({ description: "The key's own name." }),
   prefix: Type.String({ description: 'How the key begins, for recognition.' }),
 })
@@ -30,8 +31,8 @@ export function addMeRoute(app: Server): void {
       const { role, name, prefix, advertiserId, publisherId } = principalOf(request)
       return {
         ...{ role, name, prefix },
-        advertiser_id: advertiserId || null,
-        publisher_id: publisherId || null,
+        advertiser_ids: listOf(advertiserId),
+        publisher_ids: listOf(publisherId),
       }
     },
   )

@@ -8,6 +8,8 @@ import { moment } from './words.js'
 
 const everyMs = 15_000
 const pageMax = 50
+/** Pages that one click replays. */
+const roundsMax = 500
 
 /** @param {{ api: import('../shared/api.js').Api, say: (words: string) => void }} page */
 export function createDeadLetters({ api, say }) {
@@ -16,18 +18,31 @@ export function createDeadLetters({ api, say }) {
   /** Cursors of the pages before this one, and of this one. */
   let cursors = ['']
 
+  /** In so many requests as it takes: each replays one page. */
+  const replayAll = async (body) => {
+    const states = new Map()
+    for (let cursor = '', rounds = 0; cursor !== null && rounds < roundsMax; rounds++) {
+      const { data, next } = await api.post('/v1/dead-letters/replay', {
+        ...body,
+        ...(cursor ? { cursor } : {}),
+      })
+      for (const { state } of data) states.set(state, (states.get(state) ?? 0) + 1)
+      cursor = next
+    }
+    return [...states].map(([state, count]) => `${formatCount(count)} ${state}`).join(', ')
+  }
   const replay = async (body, words) => {
     const answer = await ask({
       title: `Replay ${words}?`,
       words:
-        'The original bytes are sent through again. What cannot be read still comes back here.',
+        'The records as they were are sent through again. What still cannot be read stays here.',
       act: 'Replay',
     })
     if (!answer) return
     try {
-      const done = await api.post('/v1/dead-letters/replay', body)
+      const done = await replayAll(body)
       chosen.clear()
-      say(`Replayed ${done.replayed ?? words}.`)
+      say(`Dead letters: ${done || 'none'}.`)
       void part.refresh()
     } catch (error) {
       part.problem(error)
@@ -91,14 +106,14 @@ function drawPage({ data }, { chosen, replay, back, more }) {
     onclick && h('button', { type: 'button', 'data-focus': label, onclick }, label)
   return [
     tableOf(
-      'Dead letters, the newest first',
+      'Dead letters, the oldest first',
       [
-        { title: 'Record', of: ({ partition, offset }) => `${partition}:${formatCount(offset)}` },
+        { title: 'Record', of: ({ partition, offset }) => `${partition}:${offset}` },
         { title: 'Choose', of: choose },
         { title: 'At', of: ({ at }) => moment(at) },
         { title: 'Reason', of: ({ reason }) => reason },
-        { title: 'Detail', of: ({ detail }) => String(detail ?? '') },
-        { title: 'Bytes', number: true, of: ({ bytes }) => sizeOf(bytes) },
+        { title: 'Begins with', of: ({ bytes }) => h('code', {}, textOf(bytes)) },
+        { title: 'Replayed', of: ({ replayed_at }) => (replayed_at ? moment(replayed_at) : 'no') },
       ],
       data,
     ),
@@ -108,13 +123,15 @@ function drawPage({ data }, { chosen, replay, back, more }) {
       ...[
         some,
         button('Replay all', () => replay({ all: true }, 'all')),
-        button('Newer', back),
-        button('Older', more),
+        button('Back', back),
+        button('More', more),
       ].filter(Boolean),
     ),
   ]
 }
 
-/** A length, or the bytes themselves as text. */
-const sizeOf = (bytes) =>
-  typeof bytes === 'number' ? formatCount(bytes) : String(bytes ?? '').slice(0, 40)
+/** The first characters of a record in base64, what cannot be read as a dot. */
+const textOf = (bytes) =>
+  atob(String(bytes ?? '').slice(0, 64))
+    .replace(/[^ -~]/g, '·')
+    .slice(0, 40)

@@ -1,8 +1,10 @@
 // Debian's Chromium, and pages in it that tell what goes wrong: console errors, uncaught exceptions,
 // violations of the policy. Needs Chromium on the PATH, or its path in CHROMIUM.
 import { spawnSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { mkdirSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
 import anyTest, { type ExecutionContext, type TestFn } from 'ava'
 import type { AxeResults } from 'axe-core'
 import { type Browser, chromium, type Page } from 'playwright-core'
@@ -54,6 +56,7 @@ export async function openPage(t: T, url: string, how: How = {}): Promise<Opened
     colorScheme: dark ? 'dark' : 'light',
     locale: 'en-GB',
     timezoneId: timeZone,
+    reducedMotion: 'reduce',
   })
   t.teardown(() => context.close())
   const page = await context.newPage()
@@ -90,4 +93,24 @@ export async function violations(page: Page): Promise<string[]> {
   return found.violations.flatMap(({ id, nodes }) =>
     nodes.map(({ target, failureSummary }) => `${id}: ${target.join(' ')} ${failureSummary ?? ''}`),
   )
+}
+
+/** Screenshots of the last run, for people: SCREENSHOTS, or a folder among the temporary files. */
+const screenshots = process.env.SCREENSHOTS ?? path.join(tmpdir(), 'clickledger-screenshots')
+
+/** Light and dark, on a desk and on a phone: axe finds nothing, and nothing sticks out. */
+export async function looksFine(t: T, page: Page, name: string): Promise<void> {
+  mkdirSync(screenshots, { recursive: true })
+  for (const colorScheme of ['light', 'dark'] as const) {
+    await page.emulateMedia({ colorScheme })
+    for (const width of [1280, 360]) {
+      await page.setViewportSize({ width, height: 800 })
+      const look = `${name}-${colorScheme}-${width}`
+      t.deepEqual(await violations(page), [], look)
+      t.false(await isTooWide(page), look)
+      await page.screenshot({ path: path.join(screenshots, `${look}.png`), fullPage: true })
+    }
+  }
+  await page.emulateMedia({ colorScheme: 'light' })
+  await page.setViewportSize({ width: 1280, height: 800 })
 }

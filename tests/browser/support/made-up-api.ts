@@ -31,13 +31,15 @@ const shares: Record<string, Record<string, number>> = {
   browser: { Chrome: 0.61, Safari: 0.24, Firefox: 0.08, Edge: 0.07 },
 }
 
-const me = {
-  role: 'advertiser',
-  advertiser_id: 'acme',
-  publisher_id: null,
-  name: '',
-  prefix: 'clk_fixture',
-}
+const ownOf = (role: string) => ({
+  ...{ role, name: '', prefix: fixtureKey },
+  advertiser_ids: role === 'advertiser' ? ['acme'] : [],
+  publisher_ids: role === 'publisher' ? ['news-site'] : [],
+})
+const placements = [
+  { slot: 'front-page', publisher_id: 'news-site', ad_ids: ['summer-hero-1', 'video-15s'] },
+  { slot: 'sidebar', publisher_id: 'news-site', ad_ids: ['retarget-cart'] },
+]
 const rules = formatRuleSet(defaultRuleSet)
 
 const receiptOf = (pathname: string) => ({
@@ -112,6 +114,8 @@ export interface DashboardFixture {
 }
 
 export interface Behaviour {
+  /** Of the reader. */
+  role: 'advertiser' | 'publisher'
   /** Answer reports with this problem. */
   problem?: { status: number; title: string; detail: string; fix: string } | undefined
   /** No clicks at all. */
@@ -137,6 +141,7 @@ export async function startDashboardFixture(
   given: Partial<Behaviour> & { port?: number } = {},
 ): Promise<DashboardFixture> {
   const behaviour: Behaviour = {
+    role: 'advertiser',
     empty: false,
     live: true,
     boundaryHoursAgo: 1,
@@ -246,7 +251,8 @@ export async function startDashboardFixture(
     }
     if (behaviour.problem) return answer(behaviour.problem.status, behaviour.problem)
     try {
-      if (url.pathname === '/v1/me') return answer(200, me)
+      if (url.pathname === '/v1/me') return answer(200, ownOf(behaviour.role))
+      if (url.pathname === '/v1/placements') return answer(200, { data: placements, next: null })
       if (url.pathname === '/v1/rules') return answer(200, rules)
       if (url.pathname.startsWith('/v1/clicks/')) return answer(200, receiptOf(url.pathname))
       if (url.pathname === '/v1/freshness') return answer(200, { ...meta(), state: 'live' })
