@@ -151,7 +151,7 @@ function drawDiff({ changedHours, total, hours, advertisers, violations, violati
       ? [h('p', { class: 'muted' }, 'Publishing changes no number.')]
       : by(
           `What publishing changes: ${formatCount(changedHours)} hours`,
-          { title: '', of: () => 'all' },
+          { title: 'Hours', of: () => 'all' },
           [total],
         )),
     ...(advertisers.length > 0
