@@ -133,7 +133,11 @@ function drawExamples({ examples }) {
     h(
       'li',
       {},
-      h('code', {}, example.event_id),
+      h(
+        'a',
+        { href: `/?view=reports&click=${encodeURIComponent(example.event_id)}` },
+        example.event_id,
+      ),
       ` batch: ${example.batch || 'nothing'}, speed: ${example.speed || 'nothing'}; partition ${example.raw_partition}, offset ${example.raw_offset}`,
     )
   return h(

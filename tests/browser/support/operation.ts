@@ -19,7 +19,11 @@ const deadline = { timeoutMs: 60_000, everyMs: 50 }
 export async function startOperation(t: T) {
   t.log(`seed ${seed}`)
   const clock = createClock(start + 5 * 60_000 - Date.now())
-  const instance = await startInstance(t, { CLICKLEDGER_SEAL_INTERVAL: 'PT0.2S' }, clock)
+  const instance = await startInstance(
+    t,
+    { CLICKLEDGER_SEAL_INTERVAL: 'PT0.2S', CLICKLEDGER_RECONCILE_INTERVAL: 'PT0.5S' },
+    clock,
+  )
   const log = await openEventLog(instance.settings, clock.now)
   t.teardown(() => log.close())
   await log.append(
