@@ -117,7 +117,9 @@ inBrowser('a receipt by its event id, kept in the address', async (t) => {
   await receipt.getByText('An event id looks like').waitFor()
   await receipt.getByLabel('Event id').fill(eventId)
   await page.keyboard.press('Enter')
-  await receipt.locator('[data-field=rule]', { hasText: 'double-click' }).waitFor()
+  await receipt.getByText('Not billed: duplicate, by the rule double-click.').waitFor()
+  await receipt.getByText('facts').click()
+  await receipt.locator('[data-field=ad_id]', { hasText: 'summer-hero-1' }).waitFor()
   t.true(page.url().includes(`click=${eventId}`))
   await looksFine(t, page, 'advertiser')
   await receipt.getByRole('link', { name: 'Close the receipt' }).click()
@@ -171,7 +173,8 @@ async function tabUntil(page: Awaited<ReturnType<typeof openReports>>['page'], n
     const { text, isSeen } = await page.evaluate(() => {
       const element = Reflect.get(globalThis, 'document').activeElement
       const { outlineStyle } = Reflect.get(globalThis, 'getComputedStyle')(element)
-      return { text: String(element.textContent).trim(), isSeen: outlineStyle !== 'none' }
+      const text = String(element.textContent).trim() || `${element.localName}#${element.id}`
+      return { text, isSeen: outlineStyle !== 'none' }
     })
     if (!isSeen) throw new Error(`the focus cannot be seen on ${text}`)
     stops.push(text)

@@ -127,17 +127,16 @@ function drawFound({ meta, data }) {
   ]
 }
 
+const receiptOf = ({ event_id, event_time }) =>
+  `/?view=reports&${new URLSearchParams({ click: event_id, at: event_time })}`
+
 function drawExamples({ examples }) {
   if (examples.length === 0) return '–'
   const one = (example) =>
     h(
       'li',
       {},
-      h(
-        'a',
-        { href: `/?view=reports&click=${encodeURIComponent(example.event_id)}` },
-        example.event_id,
-      ),
+      h('a', { href: receiptOf(example) }, example.event_id),
       ` batch: ${example.batch || 'nothing'}, speed: ${example.speed || 'nothing'}; partition ${example.raw_partition}, offset ${example.raw_offset}`,
     )
   return h(

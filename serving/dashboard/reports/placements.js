@@ -34,7 +34,7 @@ export function createPlacements(place, { hrefOf, reader }) {
         ? [h('p', { class: 'muted' }, 'You have no placements yet.')]
         : [
             tableOf(
-              'Placements',
+              'Placements and their ads',
               [
                 { title: 'Placement', of: ({ slot }) => slot },
                 {

@@ -16,6 +16,7 @@ import { granularities, presets } from '../shared/time.js'
  * @property {string} why dimension that clicks not billed are broken down by
  * @property {boolean} compare whether the previous period is drawn into the chart
  * @property {string} click event id of the receipt that is open; empty: none
+ * @property {string} at when that click happened, ISO 8601; empty: its id tells
  */
 
 export const localTimeZone = Intl.DateTimeFormat().resolvedOptions().timeZone || 'UTC'
@@ -89,6 +90,7 @@ export function parseState(search) {
     why: dimension('why'),
     compare: query.get('compare') === '1',
     click: query.get('click') ?? '',
+    at: query.get('at') ?? '',
   }
 }
 
@@ -110,6 +112,7 @@ export function formatState(state) {
   }
   if (state.compare) query.set('compare', '1')
   if (state.click) query.set('click', state.click)
+  if (state.click && state.at) query.set('at', state.at)
   const text = query.toString()
   return text ? `?${text}` : ''
 }

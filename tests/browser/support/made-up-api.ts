@@ -44,10 +44,12 @@ const rules = formatRuleSet(defaultRuleSet)
 
 const receiptOf = (pathname: string) => ({
   event_id: pathname.split('/').at(-1),
-  event_time: '2026-11-22T05:00:01.000Z',
-  billed: false,
-  batch: { status: 'duplicate', rule: 'double-click', repeats: ['0195-1'] },
-  speed: { status: 'valid', rule: '' },
+  ...{ state: 'archived', provenance: 'final', counted_as: 'duplicate', billed: false },
+  facts: { event_time: '2026-11-22T05:00:01.000Z', ad_id: 'summer-hero-1', referrer_url: '' },
+  copies: [],
+  speed: { state: 'judged', status: 'valid', rule: '', judged_time: '2026-11-22T05:00:02.000Z' },
+  batch: { state: 'judged', status: 'duplicate', rule: 'double-click', in_force: true },
+  repeats: { rule: 'double-click', clicks: [{ event_id: '0195-1' }] },
 })
 
 interface Counts {
