@@ -132,7 +132,8 @@ function options(container, viewNow, zoomed, showTip) {
   return {
     width: container.clientWidth,
     height: container.clientHeight,
-    padding: [18, 8, 0, 0],
+    // To the right, half a label: the last one may stand at the very end.
+    padding: [18, 18, 0, 0],
     legend: { show: false },
     tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), timeZone),
     scales: {

@@ -117,7 +117,8 @@ function changeOf(row) {
   if (before === undefined || before === null) return '–'
   if (Number(before) === 0) return row.click_count > 0 ? 'new' : '–'
   const text = formatChange(Number(row.click_count), Number(before))
-  const tone = Number(row.click_count) >= Number(before) ? 'good' : 'bad'
+  const rises = Number(row.click_count) >= Number(before)
+  const tone = /[1-9]/.test(text) ? (rises ? 'good' : 'bad') : ''
   return h(
     'span',
     { class: `change ${tone}`, title: `${formatCount(Number(before))} before` },
