@@ -71,6 +71,28 @@ inBrowser(
   },
 )
 
+inBrowser('the boundary keeps its place when the chart changes its size', async (t) => {
+  const { page } = await openReports(t, { boundaryHoursAgo: 12, live: false })
+  await loaded(page)
+  const parts = await page.evaluate(async () => {
+    const { document, requestAnimationFrame } = Object(globalThis)
+    const frame = () => new Promise((resolve) => requestAnimationFrame(resolve))
+    const seen: number[] = []
+    for (const width of ['500px', '900px']) {
+      document.querySelector('#chart').style.width = width
+      for (let i = 0; i < 4; i++) await frame()
+      const place = document.querySelector('.boundary').getBoundingClientRect()
+      const over = document.querySelector('#chart .u-over').getBoundingClientRect()
+      seen.push((place.left - over.left) / over.width)
+    }
+    return seen
+  })
+  t.true(
+    parts.every((part) => part > 0.4 && part < 0.6),
+    parts.join(),
+  )
+})
+
 inBrowser('a click on a country filters: address, requests and numbers', async (t) => {
   const { page, fixture, faults } = await openReports(t, { search: searchOf(yesterday()) })
   await loaded(page)

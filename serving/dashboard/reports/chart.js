@@ -55,12 +55,14 @@ export function createChart(container, onZoom) {
   const rebuild = () => {
     plot?.destroy()
     plot = new uPlot(
-      options(container, () => view, zoomed, showTip),
+      options(container, () => view, { zoomed, showTip, drawn }),
       dataOf(view),
       container,
     )
     plot.over.append(boundary)
   }
+  // Scales are settled when uPlot has drawn, and not before.
+  const drawn = (u) => placeBoundary(boundary, u, view)
   const zoomed = (from, to) => {
     const inside = view.buckets.filter(({ start, end }) => end > from && start < to)
     const [first, last] = [inside[0], inside.at(-1)]
@@ -84,7 +86,6 @@ export function createChart(container, onZoom) {
       plot.setData(dataOf(view), true)
       showTip(plot.cursor.idx)
     }
-    placeBoundary(boundary, plot, view)
     const counts = countProvenance(view.buckets)
     Object.assign(container.dataset, counts)
     container.setAttribute('aria-label', describe(view, counts))
@@ -125,7 +126,7 @@ function dataOf({ buckets, hidden }) {
   return [buckets.map(({ start }) => start / 1000), tops]
 }
 
-function options(container, viewNow, zoomed, showTip) {
+function options(container, viewNow, { zoomed, showTip, drawn }) {
   const { colours, timeZone } = viewNow()
   const axis = { stroke: colours.muted, font: '12px system-ui, sans-serif', ticks: { show: false } }
   const narrow = container.clientWidth < 480
@@ -164,7 +165,7 @@ function options(container, viewNow, zoomed, showTip) {
     },
     hooks: {
       drawClear: [(u) => paintUnsettled(u, viewNow().boundary, colours.unsettled)],
-      draw: [(u) => paintBars(u, viewNow())],
+      draw: [(u) => paintBars(u, viewNow()), drawn],
       setCursor: [
         (u) =>
           showTip(

@@ -56,7 +56,8 @@ export const seriesQuery = (state, range, granularity) => ({
   ...query(state, range, state.filters),
   granularity,
   metrics: sums,
-  ...(state.compare ? { compare_to: 'previous_period' } : {}),
+  // A bucket without clicks had some before: it is a row, too.
+  ...(state.compare ? { compare_to: 'previous_period', zero_fill: 'true' } : {}),
 })
 
 /**

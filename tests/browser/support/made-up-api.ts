@@ -177,7 +177,7 @@ export async function startDashboardFixture(
   const provenance = (end: number) => provenanceOf(end, boundary(), watermark())
 
   const timeseries = (query: string) => {
-    const { compare_to, ...params } = Object.fromEntries(new URLSearchParams(query))
+    const { compare_to, zero_fill: _, ...params } = Object.fromEntries(new URLSearchParams(query))
     const request = parseReport(params, Date.now())
     const span = request.end - request.start
     const { start, granularity, timeZone } = request
