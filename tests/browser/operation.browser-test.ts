@@ -141,6 +141,8 @@ inBrowser('each view is for its role; a key for operation sees reports too', asy
   await page.goBack()
   await page.locator('#layers tbody').waitFor()
 
+  const ad = { ad_id: 'ad-1', advertiser_id: 'adv-1', target_url: 'https://a.example/' }
+  await instance.post('/v1/ads', [ad])
   const tenant = await instance.post<{ key: string }>('/v1/keys', {
     ...{ role: 'advertiser', advertiser_id: 'adv-1' },
   })
