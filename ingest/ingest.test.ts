@@ -191,7 +191,7 @@ test('POST: each click gets its own result', async (t) => {
 test('POST with a key: a server speaks for its visitors', async (t) => {
   const settings = await newSettings(t)
   const { post } = await startIngest(t, settings)
-  const authorization = await makeKey(settings, { role: 'publisher', publisherId: 'pub-1' })
+  const authorization = await makeKey(settings, { role: 'publisher', publisherIds: ['pub-1'] })
   const { body } = await post(
     '/track/click_event',
     [

@@ -161,18 +161,6 @@ export async function findAd(catalogue: Queryable, adId: string): Promise<Ad | u
   return ad
 }
 
-/** Ads in order of their ids, those after `after`. @param advertiserId - empty: of all */
-export function listAds(
-  catalogue: Queryable,
-  { advertiserId, after, limit }: { advertiserId: string; after: string; limit: number },
-): Promise<Ad[]> {
-  return catalogue.query<Ad>(
-    `SELECT ${adColumns} FROM ads WHERE ad_id > $1 AND ($2 = '' OR advertiser_id = $2)
-     ORDER BY ad_id LIMIT $3`,
-    [after, advertiserId, limit],
-  )
-}
-
 /** Reads newline-delimited JSON into rows; a line that is no JSON becomes a row that is rejected. */
 export function adRowsOf(ndjson: string): AdRow[] {
   const rows: AdRow[] = []
