@@ -26,6 +26,8 @@ import { addKeyRoutes } from './routes/admin-keys.ts'
 import { addRebuildRoutes, type BatchControl } from './routes/admin-rebuilds.ts'
 import { addRuleRoutes } from './routes/admin-rules.ts'
 import { addAdRoutes } from './routes/ads.ts'
+import { addBulkRoute } from './routes/ads-bulk.ts'
+import { addAuditRoute } from './routes/audit.ts'
 import { addBackfillRoutes } from './routes/backfills.ts'
 import { addBoundaryRoute } from './routes/boundary.ts'
 import { addResourceRoutes } from './routes/catalogue.ts'
@@ -128,6 +130,8 @@ export async function buildApp(deps: ServingDeps) {
   addRuleRoutes(app, shared)
   addCatalogueRoutes(app, shared)
   addResourceRoutes(app, shared)
+  await addBulkRoute(app, shared)
+  addAuditRoute(app, shared)
   const readiness = createReadiness(catalogue, facts)
   const exposition = deps.exposition ?? (() => registry.metrics())
   addSystemRoutes(app, { readiness, exposition })

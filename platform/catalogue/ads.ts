@@ -166,12 +166,13 @@ export function adRowsOf(ndjson: string): AdRow[] {
   const rows: AdRow[] = []
   ndjson.split('\n').forEach((text, i) => {
     if (text.trim() === '') return
-    rows.push({ line: i + 1, value: parseLine(text) })
+    rows.push({ line: i + 1, value: parseAdLine(text) })
   })
   return rows
 }
 
-function parseLine(text: string): unknown {
+/** A line of newline-delimited JSON; an error, which `parseAd` rejects, where it is none. */
+export function parseAdLine(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch (cause) {

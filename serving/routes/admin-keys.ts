@@ -188,31 +188,32 @@ function addRotateRoute(app: Server, { catalogue, now, forgetKeys }: KeyRouteDep
     '/v1/keys/:key_id/rotate',
     {
       config: { roles: admins },
+      preValidation: async (asked: { body: unknown }) => {
+        asked.body ??= {} // all of it has defaults
+      },
       schema: {
         ...administration(
           'Replace an API key; the old one stays good for a while',
           'The new key has the same role, tenants, name and length of life, and is shown here only.',
         ),
         params: Params,
-        body: Type.Optional(
-          Type.Object(
-            {
-              grace_seconds: Type.Optional(
-                Type.Integer({
-                  ...{ minimum: 0, maximum: graceSecondsMax },
-                  description: 'How long the old key stays good. Default: a day.',
-                }),
-              ),
-            },
-            closed,
-          ),
+        body: Type.Object(
+          {
+            grace_seconds: Type.Optional(
+              Type.Integer({
+                ...{ minimum: 0, maximum: graceSecondsMax },
+                description: 'How long the old key stays good. Default: a day.',
+              }),
+            ),
+          },
+          closed,
         ),
         response: answers(Type.Object({ key: Type.String(), made: Key, old: Key }), 201),
       },
     },
     async (request, reply) => {
       const { key_id } = request.params
-      const graceMs = (request.body?.grace_seconds ?? graceSecondsDefault) * secondMs
+      const graceMs = (request.body.grace_seconds ?? graceSecondsDefault) * secondMs
       const outcome = await catalogue.transaction(async (tx) => {
         const rotated = await rotateKey(tx, now(), { keyId: key_id, graceMs })
         const detail = { replaced_by: rotated.made.key_id, good_until: rotated.old.expires_at }
