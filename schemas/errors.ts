@@ -18,8 +18,8 @@ export const errors = {
   unauthorized: {
     status: 401,
     retryable: false,
-    title: 'No valid API key.',
-    fix: 'Send `Authorization: Bearer <key>`. Make a key with `clickledger keys create`.',
+    title: 'No valid API key or token.',
+    fix: 'Send `Authorization: Bearer <key>`, or the key as the password of HTTP Basic. Make a key with `clickledger keys create`.',
   },
   forbidden: {
     status: 403,
