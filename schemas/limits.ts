@@ -8,7 +8,7 @@ export const limits = {
   /** Clicks in one POST. */
   batchClicksMax: 1_000,
   /** Ads of one POST /v1/ads:bulk, and its bytes: larger files come in several requests. */
-  bulkLinesMax: 100_000,
+  bulkLinesMax: 50_000,
   bulkBytesMax: 128 * 1024 * 1024,
   /** Characters of an id: ad, campaign, publisher, impression, user. */
   idCharsMax: 128,

@@ -79,7 +79,7 @@ test('too many lines: what is stored is said, and recorded', async (t) => {
   const headers = { 'content-type': 'application/x-ndjson' }
   const answer = await inject({ url: '/v1/ads:bulk', method: 'POST', payload, headers }, 'engineer')
   t.is(answer.statusCode, 413)
-  t.regex(answer.json().detail, /Lines 1 to 100000 are stored/)
+  t.regex(answer.json().detail, /Lines 1 to 50000 are stored/)
   const [row] = await catalogue.query('SELECT action, detail FROM audit_log')
   t.is(row?.action, 'ads.bulk')
   t.is(JSON.parse(String(row?.detail)).upserted, limits.bulkLinesMax)
