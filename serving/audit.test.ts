@@ -82,7 +82,7 @@ test('an export is recorded with its question, cut where that is long', async (t
   await auditExport(catalogue, startNow, principal('engineer', 'clk_b'), {
     ...{ kind: 'sql', format: 'csv', query },
   })
-  const { data } = (await inject({ url: '/v1/audit?action=export.' }, 'admin')).json()
-  t.like(data[0], { action: 'export.sql', subject: 'csv' })
+  const { data } = (await inject({ url: '/v1/audit?action=sql.export' }, 'admin')).json()
+  t.like(data[0], { action: 'sql.export', subject: '' })
   t.true(JSON.stringify(data[0].detail).length < 20_000)
 })

@@ -37,11 +37,11 @@ export async function audit(
 
 export interface Export {
   /** What it was taken through. */
-  readonly kind: 'report' | 'sql'
+  readonly kind: 'reports' | 'sql'
   /** csv, parquet, ... */
   readonly format: string
-  /** The question: parameters or statement. */
-  readonly query: unknown
+  /** The question: parameters, or the statement. */
+  readonly query: Readonly<Record<string, unknown>>
 }
 
 /**
@@ -54,7 +54,7 @@ export function auditExport(
   principal: Principal,
   { kind, format, query }: Export,
 ): Promise<void> {
-  return audit(catalogue, now, principal, `export.${kind}`, format, query)
+  return audit(catalogue, now, principal, `${kind}.export`, '', { format, ...query })
 }
 
 export interface AuditQuestion {

@@ -41,6 +41,7 @@ const expected: Readonly<Record<string, string>> = {
   'PUT /v1/campaigns/:campaign_id': 'eA',
   'PATCH /v1/campaigns/:campaign_id': 'eA',
   'DELETE /v1/campaigns/:campaign_id': 'eA',
+  'GET /v1/clicks/:event_id': 'aeA',
   'GET /v1/dead-letters': 'eA',
   'GET /v1/dead-letters/:id': 'eA',
   'POST /v1/dead-letters/replay': 'eA',
