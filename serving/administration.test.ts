@@ -15,7 +15,7 @@ test('no key, a wrong key, a key of another role', async (t) => {
     ['/v1/status', 'GET', 'advertiser'],
     ['/v1/ads', 'GET', 'publisher'],
     ['/v1/ads', 'POST', 'advertiser'],
-    ['/v1/rules', 'GET', 'advertiser'],
+    ['/v1/rules', 'GET', 'publisher'],
     ['/v1/rules', 'POST', 'engineer'],
     ['/v1/keys', 'POST', 'engineer'],
     ['/v1/publishers', 'POST', 'engineer'],
@@ -30,6 +30,20 @@ test('no key, a wrong key, a key of another role', async (t) => {
     t.is(answer.statusCode, 403, `${method} ${url} as ${as}`)
     t.is(answer.json().code, 'forbidden')
   }
+})
+
+test('a key is told whose it is', async (t) => {
+  const { inject } = await openFixture(t)
+  const me = async (as: 'advertiser' | 'publisher' | 'engineer') =>
+    (await inject({ url: '/v1/me' }, as)).json()
+  t.like(await me('advertiser'), {
+    role: 'advertiser',
+    advertiser_ids: ['adv-1'],
+    publisher_ids: [],
+  })
+  t.like(await me('publisher'), { role: 'publisher', publisher_ids: ['pub-1'] })
+  t.like(await me('engineer'), { role: 'engineer', advertiser_ids: [], publisher_ids: [] })
+  t.is((await inject({ url: '/v1/rules' }, 'advertiser')).json().version, 1)
 })
 
 test("a tenant's key that names no tenant sees nothing", async (t) => {

@@ -31,6 +31,7 @@ import { addDashboard } from './routes/dashboard.ts'
 import { addDeadLetterRoutes } from './routes/dead-letters.ts'
 import { addFreshnessRoute } from './routes/freshness.ts'
 import { addLiveRoute } from './routes/live.ts'
+import { addMeRoute } from './routes/me.ts'
 import { addReconciliationRoute } from './routes/reconciliation.ts'
 import { addReportRoutes } from './routes/reports.ts'
 import { addRestatementRoute } from './routes/restatements.ts'
@@ -105,6 +106,7 @@ export async function buildApp(deps: ServingDeps) {
   const hub = createLiveHub({ ...shared, clock }, live)
   const app = await buildServer({ logger: deps.logger, metrics })
   protectRoutes(app, lookup)
+  addMeRoute(app)
   addReportRoutes(app, shared)
   addAdRoutes(app, shared)
   addClickRoute(app, { receipts: deps.receipts })

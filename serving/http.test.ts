@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs'
+import { gunzipSync } from 'node:zlib'
 import test from 'ava'
 import fc from 'fast-check'
 import { seed } from '../tests/support/random-clicks.ts'
@@ -40,13 +40,15 @@ test('not ready while the store does not answer', async (t) => {
 
 test('the page and the chart library are served with a strict policy', async (t) => {
   const { inject } = await openFixture(t)
-  const chart = await inject({ url: '/vendor/uPlot.esm.js' })
+  const chart = await inject({ url: '/vendor/uPlot.iife.min.js' })
   t.is(chart.statusCode, 200)
   t.regex(String(chart.headers['content-security-policy']), /script-src 'self';/)
   t.is(chart.headers['x-content-type-options'], 'nosniff')
-  if (readdirSync(new URL('.', import.meta.url)).includes('dashboard')) {
-    t.regex((await inject({ url: '/' })).body, /<html/i)
-  }
+  t.regex((await inject({ url: '/' })).body, /<html/i)
+  const packed = await inject({ url: '/main.js', headers: { 'accept-encoding': 'gzip' } })
+  t.is(packed.headers['content-encoding'], 'gzip')
+  t.is(packed.headers['content-length'], undefined)
+  t.is(gunzipSync(packed.rawPayload).toString(), (await inject({ url: '/main.js' })).body)
   t.is((await inject({ url: '/../package.json' })).statusCode, 404)
   t.is((await inject({ url: '/vendor/..%2f..%2fpackage.json' })).statusCode >= 400, true)
 })
@@ -103,6 +105,7 @@ const paths = [
   '/v1/ads/ad-1/metrics',
   '/v1/ads/%00/metrics',
   '/v1/ads',
+  '/v1/me',
   '/v1/freshness',
   '/v1/status',
   '/v1/rules',

@@ -1,24 +1,16 @@
 // The dashboard's page together with a made-up API that keeps the contract. Numbers are a pure
 // function of minute and filters, so any answer can be computed again and compared.
-import { readFile } from 'node:fs/promises'
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import path from 'node:path'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import fastify from 'fastify'
 import { provenanceOf } from '#core/boundary.ts'
 import { bucketStart, formatInstant } from '#core/buckets.ts'
+import { defaultRuleSet, formatRuleSet } from '#core/rules/rule-set.ts'
 import { hourMs, hourOf, minuteMs } from '#schemas/paths.ts'
-import { parseReport, parseTopN, type ReportRequest } from '../../serving/reports/params.ts'
-import { securityHeaders } from '../../serving/server.ts'
+import { parseReport, parseTopN, type ReportRequest } from '../../../serving/reports/params.ts'
+import { addDashboard } from '../../../serving/routes/dashboard.ts'
+import { type Server, securityHeaders } from '../../../serving/server.ts'
 
 export const fixtureKey = 'clk_fixture'
-const root = path.join(import.meta.dirname, '../..')
-const types: Record<string, string> = {
-  '.html': 'text/html; charset=utf-8',
-  '.js': 'text/javascript; charset=utf-8',
-  '.css': 'text/css; charset=utf-8',
-  '.svg': 'image/svg+xml',
-}
-
 /** Values and their shares of all clicks. */
 const shares: Record<string, Record<string, number>> = {
   ad_id: {
@@ -32,9 +24,33 @@ const shares: Record<string, Record<string, number>> = {
   },
   country: { US: 0.31, DE: 0.19, GB: 0.14, IN: 0.12, BR: 0.1, JP: 0.08, '': 0.06 },
   device_type: { mobile: 0.58, desktop: 0.31, tablet: 0.07, tv: 0.02, bot: 0.02 },
+  source: { redirect: 0.7, pixel: 0.2, api: 0.1 },
+  publisher_id: { 'news-site': 0.6, 'blog-network': 0.4 },
+  os: { Android: 0.5, iOS: 0.3, Windows: 0.2 },
   campaign_id: { 'summer-26': 0.55, 'always-on': 0.28, retargeting: 0.17 },
   browser: { Chrome: 0.61, Safari: 0.24, Firefox: 0.08, Edge: 0.07 },
 }
+
+const ownOf = (role: string) => ({
+  ...{ role, name: '', prefix: fixtureKey },
+  advertiser_ids: role === 'advertiser' ? ['acme'] : [],
+  publisher_ids: role === 'publisher' ? ['news-site'] : [],
+})
+const placements = [
+  { slot: 'front-page', publisher_id: 'news-site', ad_ids: ['summer-hero-1', 'video-15s'] },
+  { slot: 'sidebar', publisher_id: 'news-site', ad_ids: ['retarget-cart'] },
+]
+const rules = formatRuleSet(defaultRuleSet)
+
+const receiptOf = (pathname: string) => ({
+  event_id: pathname.split('/').at(-1),
+  ...{ state: 'archived', provenance: 'final', counted_as: 'duplicate', billed: false },
+  facts: { event_time: '2026-11-22T05:00:01.000Z', ad_id: 'summer-hero-1', referrer_url: '' },
+  copies: [],
+  speed: { state: 'judged', status: 'valid', rule: '', judged_time: '2026-11-22T05:00:02.000Z' },
+  batch: { state: 'judged', status: 'duplicate', rule: 'double-click', in_force: true },
+  repeats: { rule: 'double-click', clicks: [{ event_id: '0195-1' }] },
+})
 
 interface Counts {
   valid: number
@@ -100,6 +116,8 @@ export interface DashboardFixture {
 }
 
 export interface Behaviour {
+  /** Of the reader. */
+  role: 'advertiser' | 'publisher'
   /** Answer reports with this problem. */
   problem?: { status: number; title: string; detail: string; fix: string } | undefined
   /** No clicks at all. */
@@ -111,11 +129,21 @@ export interface Behaviour {
   watermarkLagMs: number
 }
 
+/** The same metrics of the period before. */
+const previous = (counts: Counts) =>
+  Object.fromEntries(Object.entries(row(counts)).map(([name, n]) => [`previous_${name}`, n]))
+
+const csv = ({ data }: { data: readonly Record<string, unknown>[] }) =>
+  [Object.keys(data[0] ?? {}), ...data.map((r) => Object.values(r))]
+    .map((r) => r.join())
+    .join('\r\n')
+
 /** Serves page and API on a free port. */
 export async function startDashboardFixture(
   given: Partial<Behaviour> & { port?: number } = {},
 ): Promise<DashboardFixture> {
   const behaviour: Behaviour = {
+    role: 'advertiser',
     empty: false,
     live: true,
     boundaryHoursAgo: 1,
@@ -149,7 +177,9 @@ export async function startDashboardFixture(
   const provenance = (end: number) => provenanceOf(end, boundary(), watermark())
 
   const timeseries = (query: string) => {
-    const request = parseReport(Object.fromEntries(new URLSearchParams(query)), Date.now())
+    const { compare_to, zero_fill: _, ...params } = Object.fromEntries(new URLSearchParams(query))
+    const request = parseReport(params, Date.now())
+    const span = request.end - request.start
     const { start, granularity, timeZone } = request
     const end = request.completeness === 'final' ? Math.min(request.end, boundary()) : request.end
     const share = shareOf(request.filters)
@@ -162,12 +192,13 @@ export async function startDashboardFixture(
     const data = [...starts].map(([bucket, { from, to }]) => ({
       time: formatInstant(bucket, timeZone),
       ...row(sumUp(from, to, share)),
+      ...(compare_to ? previous(sumUp(from - span, to - span, share)) : {}),
       provenance: provenance(to),
     }))
     return { meta: meta(), data: data.filter((r) => r.gross_click_count > 0) }
   }
   const topN = (query: string) => {
-    const params = Object.fromEntries(new URLSearchParams(query))
+    const { compare_to, ...params } = Object.fromEntries(new URLSearchParams(query))
     const request = parseTopN({ ...params, top_n: Number(params.top_n) } as never, Date.now())
     const [dimension = 'ad_id'] = request.dimensions
     const share = shareOf(request.filters)
@@ -175,6 +206,9 @@ export async function startDashboardFixture(
       time: new Date(request.start).toISOString(),
       [dimension]: name,
       ...row(skew(sumUp(request.start, request.end, share * part), name)),
+      ...(compare_to
+        ? previous(skew(sumUp(2 * request.start - request.end, request.start, share * part), name))
+        : {}),
       provenance: provenance(request.end),
     }))
     return { meta: meta(), data: behaviour.empty ? [] : data.slice(0, request.limit) }
@@ -219,40 +253,40 @@ export async function startDashboardFixture(
     }
     if (behaviour.problem) return answer(behaviour.problem.status, behaviour.problem)
     try {
+      if (url.pathname === '/v1/me') return answer(200, ownOf(behaviour.role))
+      if (url.pathname === '/v1/placements') return answer(200, { data: placements, next: null })
+      if (url.pathname === '/v1/rules') return answer(200, rules)
+      if (url.pathname.startsWith('/v1/clicks/')) return answer(200, receiptOf(url.pathname))
       if (url.pathname === '/v1/freshness') return answer(200, { ...meta(), state: 'live' })
-      if (url.pathname.endsWith('/timeseries')) return answer(200, timeseries(url.search))
-      if (url.pathname.endsWith('/topN')) return answer(200, topN(url.search))
+      const report = { timeseries, topN }[url.pathname.split('/').at(-1) ?? '']
+      if (report) {
+        const format = url.searchParams.get('format')
+        url.searchParams.delete('format')
+        const found = report(url.search)
+        if (format !== 'csv') return answer(200, found)
+        response.writeHead(200, { 'content-type': 'text/csv; charset=utf-8' })
+        return response.end(csv(found))
+      }
       return answer(404, { title: 'No such thing' })
     } catch (error) {
       return answer(400, { title: 'The request is malformed.', detail: String(error) })
     }
   }
-  const file = async (response: ServerResponse, pathname: string) => {
-    const name = pathname === '/' ? '/index.html' : pathname
-    const folder = name.startsWith('/vendor/') ? 'node_modules/uplot/dist' : 'serving/dashboard'
-    const body = await readFile(path.join(root, folder, path.basename(name))).catch(() => undefined)
-    response.writeHead(body ? 200 : 404, {
-      ...securityHeaders,
-      'content-type': types[path.extname(name)] ?? 'text/plain',
-    })
-    response.end(body)
-  }
-  const server = createServer((request, response) => {
-    const url = new URL(request.url ?? '/', 'http://fixture')
-    if (url.pathname.startsWith('/v1/')) return api(request, response, url)
-    return void file(response, url.pathname)
+  const app = fastify({ forceCloseConnections: true })
+  app.addHook('onRequest', async (_, reply) => {
+    reply.headers(securityHeaders)
   })
-  await new Promise<void>((resolve) => server.listen(given.port ?? 0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
+  app.all('/v1/*', (request, reply) => {
+    reply.hijack()
+    api(request.raw, reply.raw, new URL(request.url, 'http://fixture'))
+  })
+  await addDashboard(app as unknown as Server)
+  const url = await app.listen({ port: given.port ?? 0, host: '127.0.0.1' })
   return {
-    url: `http://127.0.0.1:${port}`,
+    url,
     requests,
     timeseries,
     behaviour,
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve())
-        server.closeAllConnections()
-      }),
+    close: () => app.close(),
   }
 }

@@ -1,6 +1,6 @@
 // Live counts: `GET /v1/live`, server-sent events read through fetch, because EventSource cannot
 // send the key's header. Reconnects on its own; where the endpoint is missing it says so once.
-import { ApiProblem } from './api.js'
+import { ApiProblem } from '../shared/api.js'
 
 /** Something comes every second, at the least a comment every 15: longer silence is a dead connection. */
 const silenceMsMax = 40_000
@@ -11,7 +11,7 @@ const eventCharsMax = 1_000_000
 
 /**
  * @param {object} options
- * @param {import('./api.js').Api} options.api
+ * @param {import('../shared/api.js').Api} options.api
  * @param {string} options.filters in the API's syntax; empty for none
  * @param {AbortSignal} options.signal ends it
  * @param {(counts: Record<string, any>) => void} options.onCounts

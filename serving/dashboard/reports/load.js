@@ -1,18 +1,22 @@
 // What is asked of the API for one state of the page, and the answers as one value. Unique users
 // are asked for the whole range: they must never be added up over buckets.
+
+import { filtersBut, formatFilters } from '../shared/filters.js'
+import { minuteMs, resolveRange } from '../shared/time.js'
 import { countsOf, grossOf, instant } from './buckets.js'
-import { filtersBut, formatFilters } from './filters.js'
-import { minuteMs, resolveRange } from './time.js'
+import { nextLevel } from './levels.js'
 
 const sums = 'click_count,gross_click_count,duplicate_click_count,fraudulent_click_count'
 const topMax = 8
+const drillMax = 50
 const timeseries = '/v1/reports/clicks/timeseries'
+const topN = '/v1/reports/clicks/topN'
 
 /**
  * @typedef {object} Loaded
  * @property {import('./state.js').State} state what was asked
- * @property {import('./time.js').Range} range
- * @property {import('./time.js').Granularity} granularity
+ * @property {import('../shared/time.js').Range} range
+ * @property {import('../shared/time.js').Granularity} granularity
  * @property {number} boundary ms; NaN where the server did not say
  * @property {number} watermark ms; NaN where the server did not say
  * @property {string} detail the server's own words where it is behind; else empty
@@ -22,9 +26,14 @@ const timeseries = '/v1/reports/clicks/timeseries'
  * @property {boolean} usersApproximate
  * @property {Comparison} comparison
  * @property {Record<string, Record<string, any>[]>} tops rows by dimension
+ * @property {Record<string, any>[]} drill the level below, with the previous period
+ * @property {Record<string, any>[]} unbilled rows with the most invalid clicks
+ * @property {Record<string, any> | undefined} rules the rule set in force; undefined: not for this reader
+ * @property {{ slot: string, ad_ids: string[] }[] | undefined} placements of a publisher
+ * @property {Record<string, any>[]} placed clicks of the ads in them
  *
  * @typedef {object} Comparison the range's complete minutes against as many before it
- * @property {import('./time.js').Range} range
+ * @property {import('../shared/time.js').Range} range
  * @property {Totals} now
  * @property {Totals} before
  *
@@ -32,17 +41,33 @@ const timeseries = '/v1/reports/clicks/timeseries'
  */
 
 /** The dimensions broken down below the chart; the last is the reader's choice. */
-export const panelDimensions = (state) => [
-  ...new Set(['ad_id', 'country', 'device_type', state.by]),
-]
+export const panelDimensions = (state) => [...new Set(['country', 'device_type', state.by])]
+
+/** The requests behind the two tables; their CSV is asked for with the same parameters. */
+export const drillQuery = (state, range, { role }) => ({
+  ...query(state, range, state.filters),
+  dimension: nextLevel(state.filters, role),
+  metric: state.sort,
+  metrics: `${sums},unique_user_count`,
+  top_n: String(drillMax),
+  compare_to: 'previous_period',
+})
+export const seriesQuery = (state, range, granularity) => ({
+  ...query(state, range, state.filters),
+  granularity,
+  metrics: sums,
+  // A bucket without clicks had some before: it is a row, too.
+  ...(state.compare ? { compare_to: 'previous_period', zero_fill: 'true' } : {}),
+})
 
 /**
- * @param {import('./api.js').Api} api
+ * @param {import('../shared/api.js').Api} api
  * @param {import('./state.js').State} state
+ * @param {{ role: string }} me
  * @param {AbortSignal} signal
  * @returns {Promise<Loaded>}
  */
-export async function load(api, state, signal) {
+export async function load(api, state, me, signal) {
   const now = api.now()
   const { range, granularity } = resolveRange(state, now)
   const common = query(state, range, state.filters)
@@ -50,10 +75,10 @@ export async function load(api, state, signal) {
   const compared = { start: range.start, end: completeUntil(range, now) }
   const before = { start: 2 * compared.start - compared.end, end: compared.start }
 
-  const [freshness, series, whole, complete, earlier, settled, ...tops] = await Promise.all([
+  const [freshness, series, whole, complete, earlier, settled, more, ...tops] = await Promise.all([
     // A report that did not change comes from the browser's cache, with the watermark of then.
     api.get('/v1/freshness', signal),
-    api.report(timeseries, { ...common, granularity, metrics: sums }, signal),
+    api.report(timeseries, seriesQuery(state, range, granularity), signal),
     total(range),
     compared.end === range.end ? undefined : total(compared),
     total(before),
@@ -61,6 +86,7 @@ export async function load(api, state, signal) {
     granularity === 'minute' || granularity === 'hour'
       ? undefined
       : totalsOf(api, { ...common, completeness: 'final' }, signal),
+    moreOf(api, state, range, me, signal),
     ...panelDimensions(state).map((dimension) => topOf(api, state, range, dimension, signal)),
   ])
   return {
@@ -73,6 +99,7 @@ export async function load(api, state, signal) {
     users: whole.users,
     usersApproximate: whole.approximate,
     comparison: { range: before, now: complete ?? whole, before: earlier },
+    ...more,
     tops: Object.fromEntries(panelDimensions(state).map((name, i) => [name, tops[i]])),
   }
 }
@@ -110,6 +137,42 @@ async function totalsOf(api, common, signal) {
 const isApproximate = (said) =>
   Array.isArray(said) ? said.includes('unique_user_count') : said === true
 
+/** @type {WeakMap<import('../shared/api.js').Api, Map<string, Promise<any>>>} */
+const kept = new WeakMap()
+
+/** What hardly ever changes: asked for once in a session. Undefined where it is not for this reader. */
+function once(api, path) {
+  const known = kept.get(api) ?? new Map()
+  kept.set(api, known)
+  const asked =
+    known.get(path) ??
+    api.get(path).catch((error) => {
+      if (error.status === 403 || error.status === 404) return undefined
+      known.delete(path)
+      throw error
+    })
+  known.set(path, asked)
+  return asked
+}
+
+/** What is below the breakdowns. */
+async function moreOf(api, state, range, me, signal) {
+  const isPublisher = me.role === 'publisher'
+  const common = query(state, range, state.filters)
+  const top = async (more) => (await api.report(topN, { ...common, ...more }, signal)).data
+  const [drill, unbilled, rules, placements, placed] = await Promise.all([
+    api.report(topN, drillQuery(state, range, me), signal),
+    top({
+      ...{ dimension: state.why, metric: 'fraudulent_click_count' },
+      ...{ metrics: sums, top_n: String(topMax) },
+    }),
+    isPublisher ? undefined : once(api, '/v1/rules'),
+    isPublisher ? once(api, '/v1/placements') : undefined,
+    isPublisher ? top({ dimension: 'ad_id', metrics: 'click_count', top_n: '1000' }) : [],
+  ])
+  return { drill: drill.data, unbilled, rules, placements: placements?.data, placed }
+}
+
 async function topOf(api, state, range, dimension, signal) {
   const { time_zone: _, ...common } = query(state, range, filtersBut(state.filters, dimension))
   const asked = {
@@ -119,7 +182,7 @@ async function topOf(api, state, range, dimension, signal) {
     metrics: sums,
     top_n: String(topMax),
   }
-  const { data } = await api.report('/v1/reports/clicks/topN', asked, signal)
+  const { data } = await api.report(topN, asked, signal)
   return data
 }
 

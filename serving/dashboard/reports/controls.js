@@ -1,9 +1,8 @@
 // Time range, bucket size, zone and filters. Every control changes the state through `change`;
 // nothing here asks the API.
-import { byId, h, keyed, setText } from './dom.js'
-import { addFilter, formatFilters, operatorWords } from './filters.js'
-import { formatRange, formatValue, formatZone } from './format.js'
-import { dimensionLabels, localTimeZone } from './state.js'
+import { byId, h, keyed, setText } from '../shared/dom.js'
+import { addFilter, formatFilters, operatorWords } from '../shared/filters.js'
+import { formatRange, formatValue, formatZone } from '../shared/format.js'
 import {
   autoGranularity,
   fits,
@@ -12,7 +11,8 @@ import {
   presets,
   resolveRange,
   wallOf,
-} from './time.js'
+} from '../shared/time.js'
+import { dimensionLabels, localTimeZone } from './state.js'
 
 /**
  * @typedef {import('./state.js').State} State

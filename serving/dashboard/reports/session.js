@@ -1,8 +1,8 @@
 // One key's session with the server: loads what the state asks for, follows the live counts, polls
 // for the rest, and pauses while nobody looks. The view gets values only.
-import { ApiProblem, createApi } from './api.js'
+import { ApiProblem } from '../shared/api.js'
+import { formatFilters } from '../shared/filters.js'
 import { later, readLive } from './buckets.js'
-import { formatFilters } from './filters.js'
 import { followLive } from './live.js'
 import { load } from './load.js'
 
@@ -16,12 +16,11 @@ const liveMsMax = 10_000
 
 /**
  * @param {object} options
- * @param {string} options.key
+ * @param {import('../shared/api.js').Api} options.api
+ * @param {{ role: string }} options.me
  * @param {ReturnType<typeof import('./view.js').createView>} options.view
- * @param {(reason: string) => void} options.onRefused the key is not, or no longer, good
  */
-export function startSession({ key, view, onRefused }) {
-  const api = createApi(key)
+export function startSession({ api, me, view }) {
   const closed = new AbortController()
   let loading = new AbortController()
   let following = new AbortController()
@@ -58,7 +57,7 @@ export function startSession({ key, view, onRefused }) {
     const { signal } = loading
     view.busy(true)
     try {
-      loaded = await load(api, state, signal)
+      loaded = await load(api, state, me, signal)
       if (signal.aborted) return
       failures = 0
       connection = { kind: kindNow(), answeredAt: api.now() }
@@ -77,8 +76,6 @@ export function startSession({ key, view, onRefused }) {
   }
   const fail = (error) => {
     if (!(error instanceof ApiProblem)) console.error(error)
-    if (error.status === 401)
-      return onRefused('The server does not know this key. It may have expired or been revoked.')
     failures++
     setKind(error.status === 0 ? 'offline' : kindNow())
     view.problem(error, refresh)

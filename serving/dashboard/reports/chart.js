@@ -1,8 +1,8 @@
-// The chart: uPlot for scales, axes, cursor and zoom; the bars are our own (paint.js). The
-// boundary is an element over the canvas, so that it can be read, styled and tested.
-import uPlot from '/vendor/uPlot.esm.js'
-import { grossOf } from './buckets.js'
-import { h, setText } from './dom.js'
+// The chart: uPlot (a classic script that is there before this module) for scales, axes, cursor and
+// zoom; the bars are our own (paint.js). The boundary is an element over the canvas, so that it can be
+// read, styled and tested.
+
+import { h, setText } from '../shared/dom.js'
 import {
   formatAxis,
   formatBucket,
@@ -11,9 +11,12 @@ import {
   formatDay,
   formatMoment,
   formatMonth,
-} from './format.js'
+} from '../shared/format.js'
+import { dayMs, hourMs } from '../shared/time.js'
+import { grossOf } from './buckets.js'
 import { countProvenance, paintBars, paintUnsettled, seriesNames } from './paint.js'
-import { dayMs, hourMs } from './time.js'
+
+const { uPlot } = globalThis
 
 export const provenanceWords = {
   final: 'final: rebuilt from the raw clicks',
@@ -24,7 +27,7 @@ export const provenanceWords = {
 /**
  * @typedef {object} ChartView
  * @property {readonly import('./buckets.js').Bucket[]} buckets
- * @property {import('./time.js').Granularity} granularity
+ * @property {import('../shared/time.js').Granularity} granularity
  * @property {string} timeZone
  * @property {number} boundary ms; NaN where not known
  * @property {ReadonlySet<string>} hidden
@@ -33,7 +36,7 @@ export const provenanceWords = {
 
 /**
  * @param {HTMLElement} container
- * @param {(range: import('./time.js').Range) => void} onZoom
+ * @param {(range: import('../shared/time.js').Range) => void} onZoom
  */
 export function createChart(container, onZoom) {
   /** @type {ChartView | undefined} */
@@ -52,12 +55,14 @@ export function createChart(container, onZoom) {
   const rebuild = () => {
     plot?.destroy()
     plot = new uPlot(
-      options(container, () => view, zoomed, showTip),
+      options(container, () => view, { zoomed, showTip, drawn }),
       dataOf(view),
       container,
     )
     plot.over.append(boundary)
   }
+  // Scales are settled when uPlot has drawn, and not before.
+  const drawn = (u) => placeBoundary(boundary, u, view)
   const zoomed = (from, to) => {
     const inside = view.buckets.filter(({ start, end }) => end > from && start < to)
     const [first, last] = [inside[0], inside.at(-1)]
@@ -81,7 +86,6 @@ export function createChart(container, onZoom) {
       plot.setData(dataOf(view), true)
       showTip(plot.cursor.idx)
     }
-    placeBoundary(boundary, plot, view)
     const counts = countProvenance(view.buckets)
     Object.assign(container.dataset, counts)
     container.setAttribute('aria-label', describe(view, counts))
@@ -114,19 +118,23 @@ const shapeOf = (container, { granularity, timeZone, colours }) =>
 
 function dataOf({ buckets, hidden }) {
   const tops = buckets.map((bucket) =>
-    seriesNames.reduce((sum, name) => sum + (hidden.has(name) ? 0 : bucket[name]), 0),
+    Math.max(
+      Number(bucket.before ?? 0),
+      seriesNames.reduce((sum, name) => sum + (hidden.has(name) ? 0 : bucket[name]), 0),
+    ),
   )
   return [buckets.map(({ start }) => start / 1000), tops]
 }
 
-function options(container, viewNow, zoomed, showTip) {
+function options(container, viewNow, { zoomed, showTip, drawn }) {
   const { colours, timeZone } = viewNow()
   const axis = { stroke: colours.muted, font: '12px system-ui, sans-serif', ticks: { show: false } }
   const narrow = container.clientWidth < 480
   return {
     width: container.clientWidth,
     height: container.clientHeight,
-    padding: [18, 8, 0, 0],
+    // To the right, half a label: the last one may stand at the very end.
+    padding: [18, 18, 0, 0],
     legend: { show: false },
     tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), timeZone),
     scales: {
@@ -157,7 +165,7 @@ function options(container, viewNow, zoomed, showTip) {
     },
     hooks: {
       drawClear: [(u) => paintUnsettled(u, viewNow().boundary, colours.unsettled)],
-      draw: [(u) => paintBars(u, viewNow())],
+      draw: [(u) => paintBars(u, viewNow()), drawn],
       setCursor: [
         (u) =>
           showTip(
@@ -224,6 +232,7 @@ function fillTip(tip, bucket, { granularity, timeZone, hidden }) {
       .filter((name) => !hidden.has(name))
       .map((name) => line(name, name, bucket[name])),
     line('gross', 'gross', grossOf(bucket)),
+    ...(Number.isFinite(bucket.before) ? [line('before', 'valid before', bucket.before)] : []),
     h('em', {}, bucket.future ? 'not yet begun' : provenanceWords[bucket.provenance]),
   )
 }

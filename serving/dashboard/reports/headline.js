@@ -1,8 +1,15 @@
 // The headline, as a ledger would put it: gross - duplicates - invalid = valid. The three sums are
 // those of the chart's bars; distinct users are asked for separately.
+
+import { h, setText } from '../shared/dom.js'
+import {
+  formatChange,
+  formatCount,
+  formatPoints,
+  formatRange,
+  formatShare,
+} from '../shared/format.js'
 import { grossOf } from './buckets.js'
-import { h, setText } from './dom.js'
-import { formatChange, formatCount, formatPoints, formatRange, formatShare } from './format.js'
 
 /** `share`: a part of gross, whose change is that of its share: with more traffic all parts grow. */
 const figures = [

@@ -1,23 +1,34 @@
 // Draws a session's values into the page's parts. Old numbers stay, dimmed, until the new ones are
 // there: a page that is kept open must not flicker.
+
+import { byId, h, setText } from '../shared/dom.js'
+import { toggleValue } from '../shared/filters.js'
+import { drawProblem } from '../shared/notice.js'
+import { colours } from '../shared/theme.js'
+import { resolveRange } from '../shared/time.js'
 import { buildBuckets, grossOf, sumOf } from './buckets.js'
 import { createChart } from './chart.js'
 import { createControls } from './controls.js'
-import { byId, h, setText } from './dom.js'
-import { toggleValue } from './filters.js'
+import { saveCsv } from './csv.js'
+import { createDrill } from './drill.js'
 import { createFirmness, createFreshness } from './freshness.js'
 import { createHeadline } from './headline.js'
 import { seriesNames } from './paint.js'
 import { createPanels } from './panels.js'
+import { createPlacements } from './placements.js'
+import { createReceipt } from './receipt.js'
 import { createTable } from './table.js'
-import { colours } from './theme.js'
-import { resolveRange } from './time.js'
+import { createUnbilled } from './unbilled.js'
 
 /**
- * @param {() => import('./state.js').State} current
- * @param {(change: Partial<import('./state.js').State>) => void} change
+ * @param {object} page
+ * @param {() => import('./state.js').State} page.current
+ * @param {(change: Partial<import('./state.js').State>) => void} page.change
+ * @param {(change: Partial<import('./state.js').State>) => string} page.hrefOf a state's address
+ * @param {{ me: any, api: any }} page.reader
  */
-export function createView(current, change) {
+export function createView(page) {
+  const { current, change, reader } = page
   const main = byId('main')
   const hidden = new Set()
   let palette = colours()
@@ -34,6 +45,15 @@ export function createView(current, change) {
     choose: (by) => change({ by }),
   })
   const drawTable = createTable(byId('table'))
+  const save = (what) =>
+    saveCsv(what, current(), reader).catch((error) => drawProblem(byId('notice'), error))
+  const drawDrill = createDrill(byId('drill'), byId('crumbs'), { ...page, save })
+  const drawUnbilled = createUnbilled(byId('unbilled'), page)
+  const drawPlacements = createPlacements(byId('placements'), page)
+  const drawReceipt = createReceipt(byId('receipt'), page)
+  byId('save-series').addEventListener('click', () => save('series'))
+  const compare = byId('compare')
+  compare.addEventListener('click', () => change({ compare: !current().compare }))
   const drawFreshness = createFreshness(byId('freshness'))
   const drawFirmness = createFirmness(byId('firmness'))
   createSeriesButtons(byId('series'), hidden, () => last && draw(last))
@@ -42,6 +62,8 @@ export function createView(current, change) {
     last = values
     const { loaded, connection, boundary, watermark, now } = values
     drawControls(now)
+    compare.setAttribute('aria-pressed', String(current().compare))
+    void drawReceipt()
     drawFreshness({
       connection,
       watermark,
@@ -57,6 +79,9 @@ export function createView(current, change) {
     drawEmpty(byId('empty'), grossOf(shown.sums) === 0, current(), change)
     drawTable(shown)
     drawPanels(loaded)
+    drawDrill(loaded)
+    drawUnbilled(loaded)
+    drawPlacements(loaded)
     setText(byId('chart-title'), `Clicks per ${shown.granularity}`)
     document.title = `${new Intl.NumberFormat().format(shown.sums.valid)} valid clicks · clickledger`
   }
@@ -139,16 +164,4 @@ function createSeriesButtons(group, hidden, onChange) {
     })
     group.append(button)
   }
-}
-
-/** @param {HTMLElement} notice @param {Error & { title?: string, fix?: string } | undefined} error */
-function drawProblem(notice, error, retry) {
-  notice.hidden = !error
-  if (!error) return notice.replaceChildren()
-  const { title = 'The answer could not be read.', message, fix = '' } = error
-  return notice.replaceChildren(
-    h('strong', {}, title),
-    h('span', {}, [message === title ? '' : message, fix].filter(Boolean).join(' ')),
-    h('button', { type: 'button', onclick: () => retry() }, 'Try again'),
-  )
 }

@@ -1,7 +1,7 @@
 // How fresh the numbers are, in one line with a dot; and, below the chart, what final, provisional
 // and open mean, in plain words, with the boundary's own time.
-import { h, setText } from './dom.js'
-import { formatDuration, formatMoment, formatSeconds } from './format.js'
+import { h, setText } from '../shared/dom.js'
+import { formatDuration, formatMoment, formatSeconds } from '../shared/format.js'
 import { paintSample } from './paint.js'
 
 /** Seconds behind that are nothing to worry about; beyond the second, something is wrong. */

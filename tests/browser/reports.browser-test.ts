@@ -1,104 +1,19 @@
-// The dashboard in a real browser, with an API that keeps the contract: what is shown is what was
-// answered, the boundary is drawn, the address keeps the state. Needs Chromium: env CHROMIUM, or
-// on the PATH.
-import { spawnSync } from 'node:child_process'
-import anyTest, { type ExecutionContext, type TestFn } from 'ava'
-import { type Browser, chromium, type Page } from 'playwright-core'
+// The view of reports in a real browser, with an API that keeps the contract: what is shown is what was
+// answered, the boundary is drawn, the address keeps the state.
+
+import { fixtureKey } from './support/made-up-api.ts'
 import {
-  type Behaviour,
-  type DashboardFixture,
-  fixtureKey,
-  startDashboardFixture,
-} from './support/dashboard-fixture.ts'
-
-const flags =
-  '--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync'
-const deadlineMs = 20_000
-
-function findChromium(): string | undefined {
-  if (process.env.CHROMIUM) return process.env.CHROMIUM
-  const found = spawnSync('which', ['chromium'], { encoding: 'utf8' })
-  return found.status === 0 ? found.stdout.trim() : undefined
-}
-
-const executablePath = findChromium()
-const test = anyTest as TestFn<{ browser: Browser }>
-const inBrowser = executablePath ? test.serial : test.skip
-if (!executablePath) {
-  console.log('dashboard tests skipped: no Chromium. Install it, or set CHROMIUM to its path.')
-}
-
-test.before(async (t) => {
-  if (!executablePath) return
-  t.context.browser = await chromium.launch({ executablePath, args: flags.split(' ') })
-})
-test.after.always(async (t) => {
-  await t.context.browser?.close()
-})
-
-type T = ExecutionContext<{ browser: Browser }>
-interface Opened {
-  readonly page: Page
-  readonly fixture: DashboardFixture
-  /** Console errors, uncaught exceptions and CSP violations. */
-  readonly faults: string[]
-}
-interface How extends Partial<Behaviour> {
-  readonly search?: string
-  readonly width?: number
-  readonly dark?: boolean
-  readonly timeZone?: string
-  readonly key?: string
-}
-
-async function open(t: T, how: How = {}): Promise<Opened> {
-  const { search = '', width = 1280, dark = false, timeZone = 'UTC', key, ...behaviour } = how
-  const fixture = await startDashboardFixture(behaviour)
-  const context = await t.context.browser.newContext({
-    viewport: { width, height: 800 },
-    colorScheme: dark ? 'dark' : 'light',
-    locale: 'en-GB',
-    timezoneId: timeZone,
-  })
-  t.teardown(async () => {
-    await context.close()
-    await fixture.close()
-  })
-  const page = await context.newPage()
-  page.setDefaultTimeout(deadlineMs)
-  const faults: string[] = []
-  page.on('pageerror', (error) => faults.push(String(error)))
-  page.on('console', (message) => {
-    if (message.type() === 'error' || /Content.Security.Policy/i.test(message.text())) {
-      faults.push(message.text())
-    }
-  })
-  await page.goto(`${fixture.url}/${search}#key=${key ?? fixtureKey}`)
-  return { page, fixture, faults }
-}
-
-const loaded = (page: Page) => page.locator('#chart[data-final] canvas').waitFor()
-const figure = async (page: Page, name: string) =>
-  Number(await page.locator(`[data-figure=${name}] .value`).getAttribute('data-value'))
-
-/** A range wholly in the past and below the boundary: its numbers stand still. */
-function yesterday() {
-  const end = Math.floor(Date.now() / 86_400_000) * 86_400_000
-  const iso = (ms: number) => new Date(ms).toISOString()
-  return { start_time: iso(end - 86_400_000), end_time: iso(end) }
-}
-const searchOf = ({ start_time, end_time }: ReturnType<typeof yesterday>) =>
-  `?from=${start_time}&to=${end_time}`
-
-function totalOf(fixture: DashboardFixture, filters = '') {
-  const query = new URLSearchParams({ ...yesterday(), granularity: 'all', filters })
-  const [row] = fixture.timeseries(query.toString()).data
-  if (!row) throw new Error('the fixture has no clicks')
-  return row
-}
+  figure,
+  inBrowser,
+  loaded,
+  openReports,
+  searchOf,
+  totalOf,
+  yesterday,
+} from './support/reports.ts'
 
 inBrowser('the numbers shown are the numbers answered', async (t) => {
-  const { page, fixture, faults } = await open(t, { search: searchOf(yesterday()) })
+  const { page, fixture, faults } = await openReports(t, { search: searchOf(yesterday()) })
   await loaded(page)
   const total = totalOf(fixture)
   t.is(await figure(page, 'valid'), Number(total.click_count))
@@ -119,7 +34,7 @@ inBrowser('the numbers shown are the numbers answered', async (t) => {
 inBrowser(
   'the boundary is a line at its place, and what is above it looks different',
   async (t) => {
-    const { page, fixture, faults } = await open(t, { boundaryHoursAgo: 2 })
+    const { page, fixture, faults } = await openReports(t, { boundaryHoursAgo: 2 })
     await loaded(page)
     const line = page.getByTestId('boundary')
     const [row] = fixture.timeseries('granularity=all').data
@@ -156,8 +71,30 @@ inBrowser(
   },
 )
 
+inBrowser('the boundary keeps its place when the chart changes its size', async (t) => {
+  const { page } = await openReports(t, { boundaryHoursAgo: 12, live: false })
+  await loaded(page)
+  const parts = await page.evaluate(async () => {
+    const { document, requestAnimationFrame } = Object(globalThis)
+    const frame = () => new Promise((resolve) => requestAnimationFrame(resolve))
+    const seen: number[] = []
+    for (const width of ['500px', '900px']) {
+      document.querySelector('#chart').style.width = width
+      for (let i = 0; i < 4; i++) await frame()
+      const place = document.querySelector('.boundary').getBoundingClientRect()
+      const over = document.querySelector('#chart .u-over').getBoundingClientRect()
+      seen.push((place.left - over.left) / over.width)
+    }
+    return seen
+  })
+  t.true(
+    parts.every((part) => part > 0.4 && part < 0.6),
+    parts.join(),
+  )
+})
+
 inBrowser('a click on a country filters: address, requests and numbers', async (t) => {
-  const { page, fixture, faults } = await open(t, { search: searchOf(yesterday()) })
+  const { page, fixture, faults } = await openReports(t, { search: searchOf(yesterday()) })
   await loaded(page)
   fixture.requests.length = 0
   await page.locator('[data-dimension=country] .row', { hasText: 'Germany' }).click()
@@ -183,7 +120,7 @@ inBrowser('a click on a country filters: address, requests and numbers', async (
 inBrowser('a reload keeps state and key, and the key is not in the address', async (t) => {
   const search =
     '?range=7d&by_time=day&filters=device_type%3D%3Dmobile&tz=Asia%2FKolkata&by=browser'
-  const { page, faults } = await open(t, { search })
+  const { page, faults } = await openReports(t, { search })
   await loaded(page)
   t.false(page.url().includes('key'))
   await page.reload()
@@ -198,7 +135,7 @@ inBrowser('a reload keeps state and key, and the key is not in the address', asy
 })
 
 inBrowser('live counts move the numbers without a new report', async (t) => {
-  const { page, fixture, faults } = await open(t, { search: '?range=15m' })
+  const { page, fixture, faults } = await openReports(t, { search: '?range=15m' })
   await loaded(page)
   await page.locator('#freshness[data-kind=live]').waitFor()
   const before = await figure(page, 'gross')
@@ -217,7 +154,7 @@ inBrowser('live counts move the numbers without a new report', async (t) => {
 })
 
 inBrowser('without live counts the page polls, and says so', async (t) => {
-  const { page, fixture } = await open(t, { live: false })
+  const { page, fixture } = await openReports(t, { live: false })
   await loaded(page)
   await page.locator('#freshness[data-kind=polling]').waitFor()
   fixture.requests.length = 0
@@ -226,7 +163,7 @@ inBrowser('without live counts the page polls, and says so', async (t) => {
 })
 
 inBrowser('a fault says what to do, keeps the old numbers, and goes away by itself', async (t) => {
-  const { page, fixture } = await open(t, { search: searchOf(yesterday()) })
+  const { page, fixture } = await openReports(t, { search: searchOf(yesterday()) })
   await loaded(page)
   const before = await figure(page, 'valid')
   fixture.behaviour.problem = {
@@ -249,7 +186,7 @@ inBrowser('a fault says what to do, keeps the old numbers, and goes away by itse
 })
 
 inBrowser('a wrong key leads back to the question for one, with the reason', async (t) => {
-  const { page } = await open(t, { key: 'clk_wrong' })
+  const { page } = await openReports(t, { key: 'clk_wrong' })
   await page.locator('#gate').waitFor()
   await page.getByText('does not know this key').waitFor()
   await page.getByRole('textbox', { name: 'API key' }).fill(fixtureKey)
@@ -259,7 +196,7 @@ inBrowser('a wrong key leads back to the question for one, with the reason', asy
 })
 
 inBrowser('no clicks: says so, and offers a way on', async (t) => {
-  const { page, faults } = await open(t, { empty: true, search: '?filters=country%3D%3DXX' })
+  const { page, faults } = await openReports(t, { empty: true, search: '?filters=country%3D%3DXX' })
   await page.getByText('No clicks match these filters here.').waitFor()
   await page.getByRole('button', { name: 'Remove the filters' }).click()
   await page.getByText('No clicks in this range.').waitFor()
@@ -268,7 +205,7 @@ inBrowser('no clicks: says so, and offers a way on', async (t) => {
 })
 
 inBrowser('a phone of 360 px: nothing sticks out', async (t) => {
-  const { page, faults } = await open(t, {
+  const { page, faults } = await openReports(t, {
     width: 360,
     search:
       '?filters=country%3D%3DUS%2CDE%3Bad_id%21%3Da-very-long-ad-id-that-does-not-fit-on-any-phone',
@@ -285,7 +222,7 @@ inBrowser('a phone of 360 px: nothing sticks out', async (t) => {
 })
 
 inBrowser('dark: by the system, and by the button', async (t) => {
-  const { page, faults } = await open(t, { dark: true })
+  const { page, faults } = await openReports(t, { dark: true })
   await loaded(page)
   const paper = () =>
     page.evaluate(() => {
@@ -303,7 +240,7 @@ inBrowser('dark: by the system, and by the button', async (t) => {
 })
 
 inBrowser('the keyboard alone: presets, chart and breakdowns', async (t) => {
-  const { page, faults } = await open(t, { search: searchOf(yesterday()) })
+  const { page, faults } = await openReports(t, { search: searchOf(yesterday()) })
   await loaded(page)
   await page.locator('#chart').focus()
   await page.keyboard.press('End')
@@ -320,7 +257,7 @@ inBrowser('the keyboard alone: presets, chart and breakdowns', async (t) => {
 })
 
 inBrowser('days begin in the chosen zone, also where clocks change', async (t) => {
-  const { page } = await open(t)
+  const { page } = await openReports(t)
   const days = await page.evaluate(async (path) => {
     const time = await import(path)
     // Clocks go back on 2026-10-25 and forward on 2026-03-29 in Berlin; in Beirut at midnight.
@@ -333,12 +270,12 @@ inBrowser('days begin in the chosen zone, also where clocks change', async (t) =
       spring: of('Europe/Berlin', '2026-03-28T12:00Z', '2026-03-30T12:00Z'),
       midnight: of('Asia/Beirut', '2026-03-28T12:00Z', '2026-03-30T12:00Z'),
     }
-  }, '/time.js')
+  }, '/shared/time.js')
   t.deepEqual(days, { autumn: [24, 25, 24], spring: [24, 23, 24], midnight: [24, 23, 24] })
 })
 
 inBrowser('events are found however the stream is cut', async (t) => {
-  const { page } = await open(t)
+  const { page } = await openReports(t)
   const seen = await page.evaluate(async (path) => {
     const { createEventParser } = await import(path)
     const text =
@@ -351,6 +288,6 @@ inBrowser('events are found however the stream is cut', async (t) => {
       for (let i = 0; i < text.length; i += size) parse(text.slice(i, i + size))
       return events.join(' ')
     })
-  }, '/live.js')
+  }, '/reports/live.js')
   t.deepEqual(seen, Array(4).fill('counts{"a":1} counts{"a":2}'))
 })

@@ -1,13 +1,14 @@
 // Breakdowns: the greatest values of a dimension as bars. A bar is a button: it filters the page
 // by its value, or takes that filter away again.
+
+import { h, keyed, setText } from '../shared/dom.js'
+import { formatCount, formatShare, formatValue } from '../shared/format.js'
 import { countsOf, grossOf } from './buckets.js'
-import { h, keyed, setText } from './dom.js'
-import { formatCount, formatShare, formatValue } from './format.js'
 import { panelDimensions } from './load.js'
 import { dimensionLabels } from './state.js'
 
-const fixed = ['ad_id', 'country', 'device_type']
-const titles = { ad_id: 'Top ads', country: 'Countries', device_type: 'Devices' }
+const fixed = ['country', 'device_type']
+const titles = { country: 'Countries', device_type: 'Devices' }
 
 /**
  * @param {HTMLElement} section

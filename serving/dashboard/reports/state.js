@@ -1,7 +1,7 @@
 // What the page shows, kept in the address: reload, bookmark, send, go back. Defaults are left
 // out of the address; anything faulty in it falls back to the default.
-import { formatFilters, parseFilters } from './filters.js'
-import { granularities, presets } from './time.js'
+import { formatFilters, parseFilters } from '../shared/filters.js'
+import { granularities, presets } from '../shared/time.js'
 
 /**
  * @typedef {object} State
@@ -9,13 +9,18 @@ import { granularities, presets } from './time.js'
  * @property {number} from ms; 0 unless custom
  * @property {number} to ms, exclusive; 0 unless custom
  * @property {string} granularity `auto` or a granularity
- * @property {import('./filters.js').Filter[]} filters
+ * @property {import('../shared/filters.js').Filter[]} filters
  * @property {string} timeZone IANA name
  * @property {string} by dimension of the free breakdown
+ * @property {string} sort metric that the drill-down table is ordered by
+ * @property {string} why dimension that clicks not billed are broken down by
+ * @property {boolean} compare whether the previous period is drawn into the chart
+ * @property {string} click event id of the receipt that is open; empty: none
+ * @property {string} at when that click happened, ISO 8601; empty: its id tells
  */
 
 export const localTimeZone = Intl.DateTimeFormat().resolvedOptions().timeZone || 'UTC'
-const defaults = { range: '24h', granularity: 'auto', by: 'campaign_id' }
+const defaults = { range: '24h', granularity: 'auto', by: 'os', sort: 'click_count', why: 'source' }
 
 export const dimensionLabels = {
   advertiser_id: 'Advertiser',
@@ -30,6 +35,23 @@ export const dimensionLabels = {
   browser: 'Browser',
   source: 'Source',
 }
+
+/** Where they are listed. */
+export const dimensionPlurals = {
+  advertiser_id: 'Advertisers',
+  campaign_id: 'Campaigns',
+  ad_id: 'Ads',
+  publisher_id: 'Publishers',
+  source: 'Sources',
+}
+
+export const sorts = [
+  'click_count',
+  'gross_click_count',
+  'duplicate_click_count',
+  'fraudulent_click_count',
+  'unique_user_count',
+]
 
 function isTimeZone(name) {
   try {
@@ -51,7 +73,11 @@ export function parseState(search) {
   const range = query.get('range') ?? ''
   const granularity = query.get('by_time') ?? ''
   const zone = query.get('tz') ?? ''
-  const by = query.get('by') ?? ''
+  const dimension = (name) => {
+    const given = query.get(name) ?? ''
+    return Object.hasOwn(dimensionLabels, given) ? given : defaults[name]
+  }
+  const sort = query.get('sort') ?? ''
   return {
     range: custom ? 'custom' : Object.hasOwn(presets, range) ? range : defaults.range,
     from: custom ? from : 0,
@@ -59,7 +85,12 @@ export function parseState(search) {
     granularity: granularities.includes(/** @type {any} */ (granularity)) ? granularity : 'auto',
     filters: parseFilters(query.get('filters') ?? ''),
     timeZone: zone && isTimeZone(zone) ? zone : localTimeZone,
-    by: Object.hasOwn(dimensionLabels, by) ? by : defaults.by,
+    by: dimension('by'),
+    sort: sorts.includes(sort) ? sort : defaults.sort,
+    why: dimension('why'),
+    compare: query.get('compare') === '1',
+    click: query.get('click') ?? '',
+    at: query.get('at') ?? '',
   }
 }
 
@@ -76,7 +107,12 @@ export function formatState(state) {
   if (state.granularity !== 'auto') query.set('by_time', state.granularity)
   if (state.filters.length > 0) query.set('filters', formatFilters(state.filters))
   if (state.timeZone !== localTimeZone) query.set('tz', state.timeZone)
-  if (state.by !== defaults.by) query.set('by', state.by)
+  for (const name of ['by', 'sort', 'why']) {
+    if (state[name] !== defaults[name]) query.set(name, state[name])
+  }
+  if (state.compare) query.set('compare', '1')
+  if (state.click) query.set('click', state.click)
+  if (state.click && state.at) query.set('at', state.at)
   const text = query.toString()
   return text ? `?${text}` : ''
 }

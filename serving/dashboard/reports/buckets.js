@@ -1,11 +1,12 @@
 // From answers to what is drawn: every bucket of the range with its counts and how firm they are.
 // Buckets without clicks are not in an answer: they are zeros, not gaps. Pure.
-import { bucketsOf } from './time.js'
+import { bucketsOf } from '../shared/time.js'
 
 /**
  * @typedef {'final' | 'provisional' | 'open'} Provenance
  * @typedef {{ valid: number, duplicate: number, invalid: number }} Counts
- * @typedef {{ start: number, end: number, provenance: Provenance, future: boolean } & Counts} Bucket
+ * @typedef {{ start: number, end: number, provenance: Provenance, future: boolean, before?: number } & Counts} Bucket
+ *   before: valid clicks of the previous period, where they were asked for
  * @typedef {object} Live counts of the last minutes
  * @property {number} receivedAt
  * @property {number} boundary ms; NaN where not known
@@ -59,8 +60,8 @@ export const later = (a, b) => (!(a > b) && Number.isFinite(b) ? b : a)
  * All buckets of a range: from the report's rows, and newer ones from live minutes, where those
  * cover the bucket from its beginning.
  * @param {object} input
- * @param {import('./time.js').Range} input.range
- * @param {import('./time.js').Granularity} input.granularity
+ * @param {import('../shared/time.js').Range} input.range
+ * @param {import('../shared/time.js').Granularity} input.granularity
  * @param {string} input.timeZone
  * @param {Record<string, any>[]} input.rows
  * @param {Live | undefined} input.live
@@ -90,6 +91,7 @@ export function buildBuckets({
       ...(row ? countsOf(row) : emptyCounts()),
       provenance: row?.provenance ?? provenanceOf(end, boundary, watermark),
       future: start > now,
+      before: row?.previous_click_count,
     }
     if (live && start >= liveFrom && start >= range.start) {
       Object.assign(bucket, foldMinutes(live, start, Math.min(end, range.end)))

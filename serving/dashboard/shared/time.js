@@ -126,7 +126,7 @@ export function bucketsOf(range, granularity, timeZone) {
 /**
  * The range and bucket size that a state means at this moment. A relative range begins at the
  * start of a bucket, so that its bars add up to its totals, and ends with the current minute.
- * @param {import('./state.js').State} state
+ * @param {import('../reports/state.js').State} state
  * @param {number} now
  * @returns {{ range: Range, granularity: Granularity, relative: boolean }}
  */

@@ -34,7 +34,7 @@ function hatch(context, colour, scale) {
 }
 
 /**
- * @param {import('/vendor/uPlot.esm.js').default} plot
+ * @param {import('uplot')} plot
  * @param {object} view
  * @param {readonly import('./buckets.js').Bucket[]} view.buckets
  * @param {ReadonlySet<string>} view.hidden series not shown
@@ -70,7 +70,24 @@ export function paintBars(plot, { buckets, hidden, colours }) {
         )
     }
   }
+  paintBefore(plot, buckets, colours.ink, scale)
   context.restore()
+}
+
+/** The previous period's valid clicks: a step over each bucket that has them. */
+function paintBefore(plot, buckets, colour, scale) {
+  const context = plot.ctx
+  context.beginPath()
+  context.strokeStyle = colour
+  context.lineWidth = 1.5 * scale
+  for (const bucket of buckets) {
+    if (bucket.before === undefined || bucket.before === null) continue
+    const { x, width } = placeOf(plot, bucket, scale)
+    const y = Math.round(plot.valToPos(Number(bucket.before), 'y', true))
+    context.moveTo(x, y)
+    context.lineTo(x + width, y)
+  }
+  context.stroke()
 }
 
 function placeOf(plot, { start, end }, scale) {

@@ -1,0 +1,52 @@
+// The view of reports over a made-up API, opened.
+import type { Page } from 'playwright-core'
+import { type How, type Opened, openPage, type T } from './browser.ts'
+import {
+  type Behaviour,
+  type DashboardFixture,
+  fixtureKey,
+  startDashboardFixture,
+} from './made-up-api.ts'
+
+export { inBrowser } from './browser.ts'
+
+export interface HowReports extends Partial<Behaviour>, How {
+  readonly search?: string
+  readonly key?: string
+}
+
+export async function openReports(
+  t: T,
+  how: HowReports = {},
+): Promise<Opened & { fixture: DashboardFixture }> {
+  const { search = '', key = fixtureKey, width, dark, timeZone, ...behaviour } = how
+  const fixture = await startDashboardFixture(behaviour)
+  t.teardown(() => fixture.close())
+  const looks = {
+    ...(width ? { width } : {}),
+    ...(dark ? { dark } : {}),
+    ...(timeZone ? { timeZone } : {}),
+  }
+  const opened = await openPage(t, `${fixture.url}/${search}#key=${key}`, looks)
+  return { ...opened, fixture }
+}
+
+export const loaded = (page: Page) => page.locator('#chart[data-final] canvas').waitFor()
+export const figure = async (page: Page, name: string) =>
+  Number(await page.locator(`[data-figure=${name}] .value`).getAttribute('data-value'))
+
+/** A range wholly in the past and below the boundary: its numbers stand still. */
+export function yesterday() {
+  const end = Math.floor(Date.now() / 86_400_000) * 86_400_000
+  const iso = (ms: number) => new Date(ms).toISOString()
+  return { start_time: iso(end - 86_400_000), end_time: iso(end) }
+}
+export const searchOf = ({ start_time, end_time }: ReturnType<typeof yesterday>) =>
+  `?from=${start_time}&to=${end_time}`
+
+export function totalOf(fixture: DashboardFixture, filters = '') {
+  const query = new URLSearchParams({ ...yesterday(), granularity: 'all', filters })
+  const [row] = fixture.timeseries(query.toString()).data
+  if (!row) throw new Error('the fixture has no clicks')
+  return row
+}
