@@ -9,7 +9,7 @@ const retryAfterMaxMs = 10_000
 const requestTimeoutMs = 60_000
 
 export interface Call {
-  readonly method: 'GET' | 'POST'
+  readonly method: 'GET' | 'POST' | 'DELETE'
   readonly url: string
   readonly key?: string
   readonly body?: string
@@ -109,6 +109,7 @@ export interface Api {
   post(path: string, body: unknown): Promise<unknown>
   /** Not repeated: for what must not happen twice. */
   postOnce(path: string, body: unknown, timeoutMs?: number): Promise<unknown>
+  delete(path: string): Promise<unknown>
 }
 
 export function createApi(url: string, key: string, signal?: AbortSignal): Api {
@@ -124,6 +125,7 @@ export function createApi(url: string, key: string, signal?: AbortSignal): Api {
     url: base,
     get: (path) => callRepeating({ method: 'GET', url: base + path, key, signal }),
     post: (path, body) => callRepeating(post(path, body)),
+    delete: (path) => callRepeating({ method: 'DELETE', url: base + path, key, signal }),
     postOnce: async (path, body, timeoutMs) => {
       const call = { ...post(path, body), timeoutMs }
       const answer = await callOnce(call)

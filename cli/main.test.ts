@@ -110,3 +110,37 @@ test('reconcile: a table that a person can read, alarms first in their line; or 
   t.is(JSON.parse(json.stdout).data.length, 2)
   t.is(swapped.code, 2)
 })
+
+test('keys are listed, rotated and revoked; several tenants make one key', async (t) => {
+  const fake = await startFake(t)
+  const env = on(fake)
+  const many = [
+    '--role',
+    'advertiser',
+    '--advertiser',
+    'a',
+    '--advertiser',
+    'b',
+    '--expires',
+    '90d',
+  ]
+  const [list, rotated, revoked, made, entries, help] = await Promise.all([
+    run(t, ['keys', 'list'], env),
+    run(t, ['keys', 'rotate', 'key_1', '--grace', '1h'], env),
+    run(t, ['keys', 'revoke', 'key_1'], env),
+    run(t, ['keys', 'create', ...many], env),
+    run(t, ['audit', '--action', 'keys.', '--limit', '5'], env),
+    run(t, ['keys', 'rotate', '--help']),
+  ])
+  t.regex(list.stdout, /key_1 +clk_abc +engineer +all +airflow/)
+  t.is(rotated.stdout, 'clk_newer\n')
+  t.regex(revoked.stdout, /key_1 .* is revoked/)
+  t.is(made.stdout, 'clk_new\n')
+  t.regex(entries.stdout, /admin:clk_abc +keys\.revoke +key_1 +\{"why":"leaked"\}/)
+  t.regex(help.stdout, /Examples:/)
+  const bodyOf = (method: string, path: string) =>
+    fake.hits.find((hit) => hit.method === method && hit.path === path)?.body ?? '{}'
+  t.deepEqual(JSON.parse(bodyOf('POST', '/v1/keys/key_1/rotate')), { grace_seconds: 3600 })
+  t.like(JSON.parse(bodyOf('POST', '/v1/keys')), { role: 'advertiser', advertiser_ids: ['a', 'b'] })
+  t.true(fake.hits.some(({ path }) => path === '/v1/audit?action=keys.&limit=5'))
+})

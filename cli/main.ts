@@ -1,6 +1,7 @@
 // The command line. Wiring only: one file per command in cli/commands/.
 import { Command, CommanderError } from 'commander'
 import { addAdsCommand } from './commands/ads.ts'
+import { addAuditCommand } from './commands/audit.ts'
 import { addBackfillCommand } from './commands/backfill.ts'
 import { addBoundaryCommand } from './commands/boundary.ts'
 import { addDlqCommand } from './commands/dlq.ts'
@@ -44,6 +45,7 @@ function createProgram(): Command {
   addDlqCommand(program)
   addAdsCommand(program)
   addKeysCommand(program)
+  addAuditCommand(program)
   addRulesCommand(program)
   addStatusCommand(program)
   return program

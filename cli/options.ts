@@ -88,11 +88,13 @@ export function parseUrl(text: string): string {
   return text
 }
 
-const units: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 }
+const units: Readonly<Record<string, number>> = {
+  ...{ ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 },
+}
 
-/** `90s`, `5m`, `PT5M`, or a number of seconds -> ms. */
+/** `90s`, `5m`, `30d`, `PT5M`, or a number of seconds -> ms. */
 export function parseDurationOption(text: string): number {
-  const [, digits, unit = 's'] = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(text) ?? []
+  const [, digits, unit = 's'] = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)?$/.exec(text) ?? []
   const value = digits === undefined ? parseDuration(text) : Number(digits) * (units[unit] ?? 0)
   if (!value) throw new InvalidArgumentError('it must be a duration such as 90s, 5m or PT5M')
   return value

@@ -2,7 +2,7 @@
 // where there is one, a cache that nodes share.
 import { type CompiledTarget, compileTarget } from '#core/macros.ts'
 import { targetFault } from '#platform/catalogue/ads.ts'
-import type { Queryable } from '#platform/catalogue/port.ts'
+import { places, type Queryable } from '#platform/catalogue/port.ts'
 import { createDirectory, type Directory } from './directory.ts'
 import type { ShareRows } from './shared-rows.ts'
 
@@ -62,6 +62,20 @@ const isAdRow = (value: object): value is AdRow => {
   return texts.every((text) => typeof text === 'string') && [0, 1].includes(Number(row.signed_only))
 }
 
+/** Ads that are still offered; clicks on the others redirect and count as before. */
+async function withoutArchived(catalogue: Queryable, adIds: readonly string[]): Promise<string[]> {
+  const archived = await catalogue.query<{ ad_id: string }>(
+    `SELECT a.ad_id FROM ads a
+     JOIN advertisers o ON o.advertiser_id = a.advertiser_id
+     LEFT JOIN campaigns c ON c.campaign_id = a.campaign_id
+     WHERE a.ad_id IN (${places(adIds.length)})
+       AND coalesce(a.archived_at, o.archived_at, c.archived_at) IS NOT NULL`,
+    adIds,
+  )
+  const gone = new Set(archived.map(({ ad_id }) => ad_id))
+  return adIds.filter((id) => !gone.has(id))
+}
+
 export function createPlacementDirectory(
   catalogue: Queryable,
   share: ShareRows,
@@ -69,10 +83,14 @@ export function createPlacementDirectory(
   return createDirectory(
     share('placement', isPlacement, async (slot) => {
       const [row] = await catalogue.query<{ publisher_id: string; ad_ids: string }>(
-        'SELECT publisher_id, ad_ids FROM placements WHERE slot = $1',
+        `SELECT p.publisher_id, p.ad_ids FROM placements p
+         JOIN publishers o ON o.publisher_id = p.publisher_id
+         WHERE p.slot = $1 AND p.archived_at IS NULL AND o.archived_at IS NULL`,
         [slot],
       )
-      return row && { slot, publisher_id: row.publisher_id, ad_ids: JSON.parse(row.ad_ids) }
+      if (!row) return undefined
+      const adIds = await withoutArchived(catalogue, JSON.parse(row.ad_ids))
+      return { slot, publisher_id: row.publisher_id, ad_ids: adIds }
     }),
   )
 }

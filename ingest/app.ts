@@ -40,6 +40,8 @@ export interface AppOptions {
   url(): string
   isClosing(): boolean
   readonly logger: Logger
+  /** Told the hash of each key that was let in. */
+  onKeyUse(hash: string): void
   onFault(error: unknown): void
 }
 
@@ -61,7 +63,7 @@ export function createApp(options: AppOptions): App {
   const track = createTrackEvents({
     ...shared,
     allow,
-    lookupKey: createKeyLookup(catalogue, now),
+    lookupKey: createKeyLookup(catalogue, now, { onUse: options.onKeyUse }),
     readJson: createBodyReader(),
   })
   const trusted = settings.CLICKLEDGER_TRUSTED_PROXIES

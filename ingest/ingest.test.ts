@@ -160,6 +160,41 @@ test('a placement gives a signed click URL with a fresh impression', async (t) =
   t.is((await get('/placements/none')).status, 404)
 })
 
+test('what is archived is offered no more, and a click on it still redirects', async (t) => {
+  const tables: [string, string, string][] = [
+    ['ads', 'ad_id', 'ad-1'],
+    ['campaigns', 'campaign_id', 'camp-1'],
+    ['advertisers', 'advertiser_id', 'adv-1'],
+    ['placements', 'slot', 'top'],
+    ['publishers', 'publisher_id', 'pub-1'],
+  ]
+  for (const [table, id, value] of tables) {
+    const settings = await newSettings(t)
+    const catalogue = await openCatalogue(settings)
+    await catalogue.query(`UPDATE ${table} SET archived_at = 1 WHERE ${id} = $1`, [value])
+    await catalogue.close()
+    const { get } = await startIngest(t, settings)
+    t.is((await get('/placements/top')).status, 404, table)
+    t.is((await get('/click/ad-1')).status, 302, table)
+  }
+})
+
+test('a key of several publishers says whose the click is', async (t) => {
+  const settings = await newSettings(t)
+  const { post } = await startIngest(t, settings)
+  const publisherIds = ['pub-1', 'pub-2']
+  const authorization = await makeKey(settings, { role: 'publisher', publisherIds })
+  const { body } = await post(
+    '/track/click_event',
+    [{ ad_id: 'ad-1' }, ...['pub-2', 'pub-3'].map((id) => ({ ad_id: 'ad-1', publisher_id: id }))],
+    { authorization },
+  )
+  t.deepEqual(
+    (body.results as { reason?: string }[]).map(({ reason }) => reason),
+    ['bad-request', undefined, 'forbidden'],
+  )
+})
+
 test('POST: each click gets its own result', async (t) => {
   const settings = await newSettings(t)
   const { post } = await startIngest(t, settings)
@@ -191,7 +226,7 @@ test('POST: each click gets its own result', async (t) => {
 test('POST with a key: a server speaks for its visitors', async (t) => {
   const settings = await newSettings(t)
   const { post } = await startIngest(t, settings)
-  const authorization = await makeKey(settings, { role: 'publisher', publisherId: 'pub-1' })
+  const authorization = await makeKey(settings, { role: 'publisher', publisherIds: ['pub-1'] })
   const { body } = await post(
     '/track/click_event',
     [

@@ -1,6 +1,7 @@
 // Ingest: HTTP in, raw clicks out. Wiring only: what is opened here is closed in reverse order.
 import type { AddressInfo } from 'node:net'
 import { isMainThread } from 'node:worker_threads'
+import { createKeyUse } from '#platform/key-use.ts'
 import type { LayerContext, RunningLayer } from '#platform/layer.ts'
 import { addProcessMetrics, createRegistry } from '#platform/metrics.ts'
 import { openCatalogue } from '#platform/stack.ts'
@@ -33,6 +34,7 @@ export async function runIngest({ settings, clock, logger }: LayerContext): Prom
   await using opening = new AsyncDisposableStack() // undoes a start that fails half-way
   const catalogue = opening.adopt(await openCatalogue(settings), (c) => c.close())
   const now = monotonic(() => clock.now())
+  const keyUse = opening.adopt(createKeyUse(catalogue, now), (use) => use.close())
   const shared = opening.adopt(await openSharedRows({ settings, registry, logger, now }), (s) =>
     s.close(),
   )
@@ -54,6 +56,7 @@ export async function runIngest({ settings, clock, logger }: LayerContext): Prom
     url: () => url,
     isClosing: () => isClosing,
     logger,
+    onKeyUse: keyUse.note,
     onFault: (error) => logger.error({ err: error }, 'a request failed'),
   })
   await listen(server, settings.CLICKLEDGER_INGEST_PORT, settings.CLICKLEDGER_HOST)

@@ -41,8 +41,12 @@ async function fillCatalogue(settings: Settings): Promise<void> {
     `INSERT INTO ads (ad_id, advertiser_id, target_url, created_at, updated_at)
      VALUES ('ad-bad', 'adv-1', 'javascript:alert(1)', 1, 1)`,
   )
-  await catalogue.query("INSERT INTO publishers VALUES ('pub-1', 'P', 1)")
-  await catalogue.query(`INSERT INTO placements VALUES ('top', 'pub-1', '["ad-1"]', 1)`)
+  await catalogue.query(
+    "INSERT INTO publishers (publisher_id, name, created_at) VALUES ('pub-1', 'P', 1)",
+  )
+  await catalogue.query(
+    `INSERT INTO placements (slot, publisher_id, ad_ids, created_at) VALUES ('top', 'pub-1', '["ad-1"]', 1)`,
+  )
   await catalogue.close()
 }
 

@@ -18,8 +18,8 @@ export const errors = {
   unauthorized: {
     status: 401,
     retryable: false,
-    title: 'No valid API key.',
-    fix: 'Send `Authorization: Bearer <key>`. Make a key with `clickledger keys create`.',
+    title: 'No valid API key or token.',
+    fix: 'Send `Authorization: Bearer <key>`, or the key as the password of HTTP Basic. Make a key with `clickledger keys create`.',
   },
   forbidden: {
     status: 403,
@@ -38,6 +38,24 @@ export const errors = {
     retryable: false,
     title: 'The path exists, but not with this method.',
     fix: 'See the `allow` header.',
+  },
+  'precondition-failed': {
+    status: 412,
+    retryable: false,
+    title: 'It has been changed since you read it.',
+    fix: 'Read it again, look at what changed, and send the new `etag` as `If-Match`.',
+  },
+  'precondition-required': {
+    status: 428,
+    retryable: false,
+    title: 'This would overwrite something that you may not have seen.',
+    fix: 'Send the `etag` of your last GET as `If-Match`, or `If-None-Match: *` to create only.',
+  },
+  'key-state': {
+    status: 409,
+    retryable: false,
+    title: 'The API key is not in a state that allows this.',
+    fix: '`detail` says in which state it is and what is possible.',
   },
   'payload-too-large': {
     status: 413,

@@ -7,6 +7,9 @@ export const limits = {
   bodyBytesMax: 2 * 1024 * 1024,
   /** Clicks in one POST. */
   batchClicksMax: 1_000,
+  /** Ads of one POST /v1/ads:bulk, and its bytes: larger files come in several requests. */
+  bulkLinesMax: 50_000,
+  bulkBytesMax: 128 * 1024 * 1024,
   /** Characters of an id: ad, campaign, publisher, impression, user. */
   idCharsMax: 128,
   userAgentCharsMax: 512,

@@ -1,11 +1,20 @@
 // Tables of the catalogue, as numbered migrations in the SQL that SQLite and PostgreSQL share.
 // A migration that has been released is never changed; add the next one.
 
+/** What only one of the databases understands, said to each in its own words. */
+export interface PerDatabase {
+  readonly sqlite: readonly string[]
+  readonly postgres: readonly string[]
+}
+
 export interface Migration {
   readonly id: number
   readonly name: string
-  readonly statements: readonly string[]
+  readonly statements: readonly (string | PerDatabase)[]
 }
+
+const catalogued = ['advertisers', 'campaigns', 'ads', 'publishers', 'placements'] as const
+const appendOnly = 'the audit log is append-only'
 
 export const migrations: readonly Migration[] = [
   {
@@ -138,6 +147,43 @@ export const migrations: readonly Migration[] = [
       `CREATE TABLE dropped_days (
         grain TEXT NOT NULL, day BIGINT NOT NULL, recorded_at BIGINT NOT NULL, dropped_at BIGINT,
         PRIMARY KEY (grain, day))`,
+    ],
+  },
+  {
+    id: 5,
+    name: 'keys by id, revisions of the catalogue, an audit log that only grows',
+    statements: [
+      // From here on advertiser_id and publisher_id of a key are lists: ids joined by commas, which
+      // no id contains.
+      "ALTER TABLE api_keys ADD COLUMN key_id TEXT NOT NULL DEFAULT ''",
+      "UPDATE api_keys SET key_id = 'key_' || substr(key_hash, 1, 16)",
+      // Partial: a process of the last release still makes keys without an id.
+      "CREATE UNIQUE INDEX api_keys_by_id ON api_keys (key_id) WHERE key_id <> ''",
+      'ALTER TABLE api_keys ADD COLUMN last_used_at BIGINT',
+      // The key that took over when this one was rotated.
+      "ALTER TABLE api_keys ADD COLUMN replaced_by TEXT NOT NULL DEFAULT ''",
+      ...catalogued.flatMap((table) => [
+        `ALTER TABLE ${table} ADD COLUMN revision BIGINT NOT NULL DEFAULT 1`,
+        `ALTER TABLE ${table} ADD COLUMN archived_at BIGINT`,
+      ]),
+      // Pages come in the order of ids: found by owner and id at once, nothing is left to sort.
+      'DROP INDEX ads_by_advertiser',
+      'CREATE INDEX ads_by_advertiser ON ads (advertiser_id, ad_id)',
+      'CREATE INDEX ads_by_campaign ON ads (campaign_id, ad_id)',
+      'CREATE INDEX campaigns_by_advertiser ON campaigns (advertiser_id, campaign_id)',
+      'CREATE INDEX audit_log_by_time ON audit_log (at, audit_id)',
+      {
+        sqlite: ['UPDATE', 'DELETE'].map(
+          (act) => `CREATE TRIGGER audit_log_keeps_${act.toLowerCase()} BEFORE ${act} ON audit_log
+            BEGIN SELECT RAISE(ABORT, '${appendOnly}'); END`,
+        ),
+        postgres: [
+          `CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS
+            $body$ BEGIN RAISE EXCEPTION '${appendOnly}'; END $body$`,
+          `CREATE TRIGGER audit_log_keeps BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_log
+            FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()`,
+        ],
+      },
     ],
   },
   {

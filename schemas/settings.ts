@@ -64,6 +64,31 @@ export const settings = {
     bytesMin: 32,
     doc: 'Master secret for hashes and signatures (32 bytes or more, same on every node); empty: made on first start, kept in the data directory.',
   },
+  CLICKLEDGER_JWT_JWKS_URL: {
+    type: 'string',
+    default: '',
+    needs: ['CLICKLEDGER_JWT_ISSUER', 'CLICKLEDGER_JWT_AUDIENCE'],
+    pattern: '^$|^https://|^http://(localhost|127\\.0\\.0\\.1|\\[::1\\])[:/]',
+    doc: 'Public keys (JWKS) of the identity provider whose tokens (JWT) serving takes beside API keys: https, or http on this machine; empty: none. A token has the claims `sub`, `exp`, `role`, and `advertiser_id` or `publisher_id` (an id or a list) for those roles.',
+  },
+  CLICKLEDGER_JWT_ISSUER: {
+    type: 'string',
+    default: '',
+    needs: ['CLICKLEDGER_JWT_JWKS_URL'],
+    doc: 'The claim `iss` of tokens, to the letter.',
+  },
+  CLICKLEDGER_JWT_AUDIENCE: {
+    type: 'string',
+    default: '',
+    needs: ['CLICKLEDGER_JWT_JWKS_URL'],
+    doc: 'What the claim `aud` of tokens must be, or hold.',
+  },
+  CLICKLEDGER_JWT_CLOCK_SKEW: {
+    type: 'duration',
+    default: 'PT30S',
+    max: 300_000,
+    doc: 'How far the clock of the identity provider may be off.',
+  },
   CLICKLEDGER_SIGNING_KEY_IDS: {
     type: 'list',
     default: 'k1',

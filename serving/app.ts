@@ -6,10 +6,12 @@ import { createKeyLookup } from '#platform/api-keys.ts'
 import type { Catalogue } from '#platform/catalogue/port.ts'
 import type { Clock } from '#platform/clock.ts'
 import type { EventLog } from '#platform/event-log/port.ts'
+import { createKeyUse } from '#platform/key-use.ts'
 import type { Logger } from '#platform/log.ts'
 import type { OlapStore } from '#platform/olap/port.ts'
 import type { MetricName } from '#schemas/metrics.ts'
 import { dayMs } from '#schemas/paths.ts'
+import { type JwtOptions, withTokens } from './access/jwt.ts'
 import { createAnswers } from './admission/answers.ts'
 import { createQueryGate } from './admission/query-gate.ts'
 import type { SharedAnswers } from './admission/shared-answers.ts'
@@ -24,8 +26,11 @@ import { addKeyRoutes } from './routes/admin-keys.ts'
 import { addRebuildRoutes, type BatchControl } from './routes/admin-rebuilds.ts'
 import { addRuleRoutes } from './routes/admin-rules.ts'
 import { addAdRoutes } from './routes/ads.ts'
+import { addBulkRoute } from './routes/ads-bulk.ts'
+import { addAuditRoute } from './routes/audit.ts'
 import { addBackfillRoutes } from './routes/backfills.ts'
 import { addBoundaryRoute } from './routes/boundary.ts'
+import { addResourceRoutes } from './routes/catalogue.ts'
 import { addClickRoute, type ReceiptReader } from './routes/clicks.ts'
 import { addDashboard } from './routes/dashboard.ts'
 import { addDeadLetterRoutes } from './routes/dead-letters.ts'
@@ -69,6 +74,8 @@ export interface ServingDeps {
   /** Absent: answers are kept in this process only. */
   readonly sharedAnswers?: SharedAnswers
   readonly nodeSilenceMs: number
+  /** Tokens that are taken beside API keys; absent: none. */
+  readonly jwt?: Omit<JwtOptions, 'now'> | undefined
 }
 
 /** Builds the server. It isn't listening yet; `app.close()` ends live streams and pollers. */
@@ -76,7 +83,9 @@ export async function buildApp(deps: ServingDeps) {
   const { olap, clock, registry, control, approximate = [], queriesAtOnce } = deps
   const catalogue = guardCatalogue(deps.catalogue)
   const now = () => clock.now()
-  const lookup = createKeyLookup(catalogue, now)
+  const keyUse = createKeyUse(catalogue, now)
+  const apiKeys = createKeyLookup(catalogue, now, { onUse: keyUse.note })
+  const lookup = withTokens(apiKeys, deps.jwt && { ...deps.jwt, now })
   const facts = createFactsReader({ catalogue, olap, clock, nodeSilenceMs: deps.nodeSilenceMs })
   const metrics = createServingMetrics(registry, {
     facts: () => facts.read(),
@@ -105,7 +114,7 @@ export async function buildApp(deps: ServingDeps) {
   }
   const hub = createLiveHub({ ...shared, clock }, live)
   const app = await buildServer({ logger: deps.logger, metrics })
-  protectRoutes(app, lookup)
+  const routes = protectRoutes(app, lookup)
   addMeRoute(app)
   addReportRoutes(app, shared)
   addAdRoutes(app, shared)
@@ -119,13 +128,19 @@ export async function buildApp(deps: ServingDeps) {
   addBoundaryRoute(app, shared)
   addReconciliationRoute(app, { catalogue })
   addDeadLetterRoutes(app, { ...shared, log: deps.log })
-  addKeyRoutes(app, shared)
+  addKeyRoutes(app, { ...shared, forgetKeys: apiKeys.forget })
   addRuleRoutes(app, shared)
   addCatalogueRoutes(app, shared)
+  addResourceRoutes(app, shared)
+  await addBulkRoute(app, shared)
+  addAuditRoute(app, shared)
   const readiness = createReadiness(catalogue, facts)
   const exposition = deps.exposition ?? (() => registry.metrics())
   addSystemRoutes(app, { readiness, exposition })
   await addDashboard(app)
-  app.addHook('onClose', async () => hub.close())
-  return { app, facts, readiness, metrics }
+  app.addHook('onClose', async () => {
+    hub.close()
+    await keyUse.close()
+  })
+  return { app, facts, readiness, metrics, routes, keyUse }
 }

@@ -2,7 +2,7 @@
 // query here, in one place; routes and pages cannot forget it.
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Filter } from '#core/report-query.ts'
-import { bearerOf, type Principal, type Role } from '#platform/api-keys.ts'
+import { bearerOf, type KeyLookup, type Principal, type Role } from '#platform/api-keys.ts'
 import { ClickledgerError } from '#schemas/errors.ts'
 import type { ReportRequest } from './reports/params.ts'
 
@@ -17,7 +17,7 @@ export const everyRole: readonly Role[] = ['advertiser', 'publisher', 'engineer'
 export const operators: readonly Role[] = ['engineer', 'admin']
 export const admins: readonly Role[] = ['admin']
 
-export type KeyLookup = (key: string) => Promise<Principal | undefined>
+export type { KeyLookup }
 
 const principals = new WeakMap<FastifyRequest, Principal>()
 
@@ -28,13 +28,26 @@ export function principalOf(request: FastifyRequest): Principal {
   return principal
 }
 
-/** The holder of a key. @throws ClickledgerError `unauthorized`, `forbidden` */
+/**
+ * The key or token of an `Authorization` header: after `Bearer`, or as the password of HTTP Basic
+ * under any user name, which is all that many BI clients can send. Undefined where there is none.
+ * (The answer never asks a browser for Basic: one that remembered a key would send it unasked.)
+ */
+export function credentialOf(header: string | undefined): string | undefined {
+  const [, basic] = /^Basic +([A-Za-z0-9+/_-]+={0,2})$/i.exec(header ?? '') ?? []
+  if (basic === undefined) return bearerOf(header)
+  const text = Buffer.from(basic, 'base64').toString('utf8')
+  const colon = text.indexOf(':')
+  return colon < 0 ? undefined : text.slice(colon + 1) || undefined
+}
+
+/** The holder of a key. @throws ClickledgerError `unauthorized`, `forbidden`, `unavailable` */
 export async function authenticate(
   lookup: KeyLookup,
   header: string | undefined,
   roles: readonly Role[],
 ): Promise<Principal> {
-  const key = bearerOf(header)
+  const key = credentialOf(header)
   const principal = key === undefined ? undefined : await lookup(key)
   if (!principal) throw new ClickledgerError('unauthorized')
   if (!roles.includes(principal.role)) {
@@ -45,34 +58,52 @@ export async function authenticate(
   }
   // A tenant's key without a tenant would see everybody's clicks: it sees nothing.
   const tenantless =
-    (principal.role === 'advertiser' && principal.advertiserId === '') ||
-    (principal.role === 'publisher' && principal.publisherId === '')
+    (principal.role === 'advertiser' && principal.advertiserIds.length === 0) ||
+    (principal.role === 'publisher' && principal.publisherIds.length === 0)
   if (tenantless) throw new ClickledgerError('forbidden', 'The key names no tenant.')
   return principal
 }
 
-/** Demands a key with one of the route's roles, before the body is read. */
-export function protectRoutes(app: FastifyInstance, lookup: KeyLookup): void {
-  app.addHook('onRoute', (route) => {
-    if (route.url.startsWith('/v1/') && !route.config?.roles) {
-      throw new Error(`route ${route.url} says nothing about roles`)
+/** A route as it was added: what tests hold against their tables. */
+export interface RouteEntry {
+  readonly method: string
+  readonly url: string
+  /** Undefined: open to everybody. */
+  readonly roles: readonly Role[] | undefined
+}
+
+/**
+ * Demands a key with one of the route's roles, before the body is read. Before any route is added.
+ * @returns the routes, complete when the server is ready
+ */
+export function protectRoutes(app: FastifyInstance, lookup: KeyLookup): readonly RouteEntry[] {
+  const entries: RouteEntry[] = []
+  app.addHook('onRoute', ({ url, method, config }) => {
+    if (url.startsWith('/v1/') && !config?.roles) {
+      throw new Error(`route ${url} says nothing about roles`)
     }
+    for (const one of [method].flat()) entries.push({ method: one, url, roles: config?.roles })
   })
   app.addHook('onRequest', async (request) => {
     const { roles } = request.routeOptions.config
     if (!roles) return
     principals.set(request, await authenticate(lookup, request.headers.authorization, roles))
   })
+  return entries
 }
 
+/** Whether something of an advertiser is the holder's to see. */
+export const seesAdvertiser = ({ advertiserIds }: Principal, id: string): boolean =>
+  advertiserIds.length === 0 || advertiserIds.includes(id)
+
 /** The predicate of a tenant; empty for those who may see everything. */
-export function tenantFilters({ advertiserId, publisherId }: Principal): Filter[] {
+export function tenantFilters({ advertiserIds, publisherIds }: Principal): Filter[] {
   const filters: Filter[] = []
-  if (advertiserId !== '') {
-    filters.push({ dimension: 'advertiser_id', kind: 'in', values: [advertiserId] })
+  if (advertiserIds.length > 0) {
+    filters.push({ dimension: 'advertiser_id', kind: 'in', values: advertiserIds })
   }
-  if (publisherId !== '') {
-    filters.push({ dimension: 'publisher_id', kind: 'in', values: [publisherId] })
+  if (publisherIds.length > 0) {
+    filters.push({ dimension: 'publisher_id', kind: 'in', values: publisherIds })
   }
   return filters
 }

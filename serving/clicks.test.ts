@@ -30,7 +30,8 @@ function reader(found: Receipt | undefined = receipt) {
   const questions: ReceiptQuestion[] = []
   const find = async (question: ReceiptQuestion) => {
     questions.push(question)
-    const isTheirs = question.advertiserId === '' || question.advertiserId === 'adv-1'
+    const { advertiserIds } = question
+    const isTheirs = advertiserIds.length === 0 || advertiserIds.includes('adv-1')
     return isTheirs ? found : undefined
   }
   return { questions, receipts: { find } }
@@ -47,7 +48,7 @@ test('an advertiser sees what was said, and no hash of anybody', async (t) => {
   t.false(answer.body.includes('secret-hash') || answer.body.includes('"v1"'))
   t.deepEqual(questions, [
     {
-      ...{ eventId: id, advertiserId: 'adv-1' },
+      ...{ eventId: id, advertiserIds: ['adv-1'] },
       ...{ from: boundary - 10 * minuteMs, to: boundary + 10 * minuteMs },
     },
   ])

@@ -18,6 +18,8 @@ import {
   openSharedCache,
 } from '#platform/stack.ts'
 import { pause } from '#platform/wait.ts'
+import { createJwks } from './access/jwks.ts'
+import type { JwtOptions } from './access/jwt.ts'
 import { createSharedAnswers } from './admission/shared-answers.ts'
 import { buildApp, keptAnswers } from './app.ts'
 import { guardCatalogue } from './guarded-catalogue.ts'
@@ -97,6 +99,18 @@ async function openSharedAnswers(settings: Settings, logger: Logger) {
   return { answers, close: () => cache.close() }
 }
 
+/** What the settings say about tokens; undefined: none are taken. */
+function jwtOptions(settings: Settings): Omit<JwtOptions, 'now'> | undefined {
+  const url = settings.CLICKLEDGER_JWT_JWKS_URL
+  if (url === '') return undefined
+  return {
+    keys: createJwks({ url }),
+    issuer: settings.CLICKLEDGER_JWT_ISSUER,
+    audience: settings.CLICKLEDGER_JWT_AUDIENCE,
+    clockSkewMs: settings.CLICKLEDGER_JWT_CLOCK_SKEW,
+  }
+}
+
 /** Starts serving; resolves when it listens. */
 export async function runServing(
   { settings, clock, logger }: LayerContext,
@@ -134,6 +148,7 @@ export async function runServing(
     speedRetentionMs: settings.CLICKLEDGER_SPEED_RETENTION,
     cursorKey: loadSecrets(settings).cursorKey,
     nodeSilenceMs: settings.CLICKLEDGER_NODE_SILENCE,
+    jwt: jwtOptions(settings),
   })
   resources.defer(() => app.close())
   await app.listen({ host: settings.CLICKLEDGER_HOST, port: settings.CLICKLEDGER_SERVING_PORT })

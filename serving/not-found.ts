@@ -7,10 +7,14 @@ export function answerMethodNotAllowed(app: FastifyInstance): void {
   const routes: { pattern: RegExp; methods: readonly string[] }[] = []
   app.addHook('onRoute', ({ url, method }) => {
     if (url.includes('*')) return
-    const parts = url
-      .split('/')
-      .map((part) => (part.startsWith(':') ? '[^/]+' : RegExp.escape(part)))
-    routes.push({ pattern: new RegExp(`^${parts.join('/')}$`), methods: [method].flat() })
+    const parts = url.split('/').map((part) => {
+      if (/^:[^:]/.test(part)) return '[^/]+'
+      return RegExp.escape(part.replaceAll('::', ':')) // fastify's way to write a colon
+    })
+    routes.push({
+      pattern: new RegExp(`^${parts.join('/')}$`),
+      methods: [method].flat(),
+    })
   })
   app.setNotFoundHandler((request, reply) => {
     const path = request.url.split('?', 1)[0] ?? ''

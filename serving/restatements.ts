@@ -1,5 +1,5 @@
 // The record of what publication has changed of final numbers, as the API and the webhook tell it.
-import type { Queryable } from '#platform/catalogue/port.ts'
+import { places, type Queryable } from '#platform/catalogue/port.ts'
 
 interface Row extends Record<string, unknown> {
   restatement_id: number
@@ -30,18 +30,20 @@ const describe = (row: Row) => ({
 /**
  * Restatements in the order of their publication.
  * @param after - `next` of an earlier read; 0: from the beginning
- * @param advertiserId - empty: of all
+ * @param advertiserIds - empty: of all
  */
 export async function readRestatements(
   catalogue: Queryable,
   after: number,
-  advertiserId: string,
+  advertiserIds: readonly string[],
   limit: number,
 ) {
+  const own =
+    advertiserIds.length === 0 ? '' : `AND advertiser_id IN (${places(advertiserIds.length, 3)})`
   const rows = await catalogue.query<Row>(
-    `SELECT * FROM restatements WHERE restatement_id > $1 AND ($2 = '' OR advertiser_id = $2)
-     ORDER BY restatement_id LIMIT $3`,
-    [after, advertiserId, limit],
+    `SELECT * FROM restatements WHERE restatement_id > $1 ${own}
+     ORDER BY restatement_id LIMIT $2`,
+    [after, limit, ...advertiserIds],
   )
   return { data: rows.map(describe), next: Number(rows.at(-1)?.restatement_id ?? after) }
 }

@@ -232,12 +232,18 @@ export const Freshness = Type.Object({
 
 const Name = Type.Optional(Type.String({ maxLength: 256 }))
 
+/** A key may see several tenants: an agency's advertisers, a network's publishers. */
+const Tenants = Type.Array(Id, { minItems: 1, maxItems: 100, uniqueItems: true })
+
 export const NewKey = Type.Object(
   {
     role: Type.Enum(roles),
     advertiser_id: Type.Optional(Id),
+    advertiser_ids: Type.Optional(Tenants),
     publisher_id: Type.Optional(Id),
+    publisher_ids: Type.Optional(Tenants),
     name: Name,
+    expires_at: text('When it ends, ISO 8601; default: never.', 64, '2027-01-01T00:00:00Z'),
   },
   closed,
 )

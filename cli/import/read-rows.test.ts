@@ -3,11 +3,12 @@ import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
 import test from 'ava'
 import { isbot } from 'isbot'
+import { lineBytesMax } from '#core/lines.ts'
 import { temporaryFile } from '../testing/files.ts'
 import type { ClickJson } from './click.ts'
 import { createEventIds } from './event-ids.ts'
 import { type Mapping, parseMapping, readMapping } from './mapping.ts'
-import { lineBytesMax, openInput } from './read-lines.ts'
+import { openInput } from './read-lines.ts'
 import { type FileRow, readRows } from './read-rows.ts'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))

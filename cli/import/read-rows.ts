@@ -1,10 +1,11 @@
 // Lines -> clicks or reasons, block by block. One row is one line: a value with a line break inside
 // its quotes is not supported, because a single stray quote would otherwise swallow the rows after it.
 import { parse } from 'csv-parse/sync'
+import { type Line, lineBytesMax } from '#core/lines.ts'
 import { WrongUse } from '../exit.ts'
 import { type MappedClick, type Rejected, reject } from './click.ts'
 import { columnsRead, type Mapping } from './mapping.ts'
-import { type InputFile, type Line, lineBytesMax, readLines } from './read-lines.ts'
+import { type InputFile, readLines } from './read-lines.ts'
 import { clickOfJson, createRowMapper, jsonRow } from './to-click.ts'
 
 export interface FileRow {

@@ -55,6 +55,13 @@ const reconciled = {
   ],
 }
 
+const auditEntries = [
+  {
+    ...{ at: '2026-11-21T10:05:00.000Z', actor: 'admin:clk_abc', action: 'keys.revoke' },
+    ...{ subject: 'key_1', detail: { why: 'leaked' } },
+  },
+]
+
 export class FakeInstance {
   readonly key = 'clk_fake'
   readonly hits: Hit[] = []
@@ -80,7 +87,7 @@ export class FakeInstance {
     return ok({ results })
   }
 
-  private upsertAds(body: string): Answer {
+  private upsertAds(body: string, isBulk = false): Answer {
     const ads = (
       body.startsWith('[') ? JSON.parse(body) : body.split('\n').map((line) => JSON.parse(line))
     ) as FakeAd[]
@@ -88,7 +95,10 @@ export class FakeInstance {
       ad.ad_id.includes(' ') ? [{ line: i + 1, reason: 'bad-request', detail: 'ad_id' }] : [],
     )
     for (const ad of ads) if (!ad.ad_id.includes(' ')) this.ads.set(ad.ad_id, ad)
-    return ok({ upserted: ads.length - rejected.length, rejected })
+    const upserted = ads.length - rejected.length
+    return isBulk
+      ? ok({ lines: ads.length, upserted, rejected: rejected.length, faults: rejected })
+      : ok({ upserted, rejected })
   }
 
   private listAds(url: URL): Answer {
@@ -106,10 +116,26 @@ export class FakeInstance {
     return ok({ now: new Date(now).toISOString(), watermark: new Date(watermark).toISOString() })
   }
 
+  private keys(method: string, url: URL, body: string): Answer {
+    const record = { key_id: 'key_1', prefix: 'clk_abc', role: 'engineer', name: 'airflow' }
+    const times = { created_at: '2026-11-01T00:00:00.000Z', expires_at: null, last_used_at: null }
+    const full = { ...record, ...times, state: 'active', advertiser_ids: [], publisher_ids: [] }
+    if (method === 'GET') return ok({ data: [full], next: null })
+    if (method === 'DELETE') return ok({ ...full, state: 'revoked' })
+    if (url.pathname.endsWith('/rotate')) {
+      return {
+        status: 201,
+        value: { key: 'clk_newer', made: { ...full, key_id: 'key_2' }, old: full },
+      }
+    }
+    return { status: 201, value: { key: 'clk_new', ...JSON.parse(body) } }
+  }
+
   private admin(method: string, url: URL, body: string): Answer {
     if (url.pathname === '/import/clicks') return this.importClicks(body)
     if (url.pathname === '/v1/ads')
       return method === 'GET' ? this.listAds(url) : this.upsertAds(body)
+    if (url.pathname === '/v1/ads:bulk') return this.upsertAds(body, true)
     if (url.pathname === '/v1/freshness') return this.freshness()
     if (url.pathname === '/v1/rebuilds') return { status: 202, value: { run_id: 'run-1' } }
     if (url.pathname === '/v1/rebuilds/run-1') {
@@ -119,8 +145,8 @@ export class FakeInstance {
     }
     if (url.pathname === '/v1/reconciliation') return ok(reconciled)
     if (url.pathname === '/v1/status') return ok({ layers: { ingest: [{ url: this.url }] } })
-    if (url.pathname === '/v1/keys')
-      return { status: 201, value: { key: 'clk_new', ...JSON.parse(body) } }
+    if (url.pathname.startsWith('/v1/keys')) return this.keys(method, url, body)
+    if (url.pathname === '/v1/audit') return ok({ data: auditEntries, next: null })
     if (url.pathname === '/v1/rules' && method === 'POST') {
       return { status: 400, value: problem('invalid-rule-set', 'rules[0].id') }
     }

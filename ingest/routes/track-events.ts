@@ -77,10 +77,14 @@ export function createTrackEvents(options: TrackEventsOptions) {
     const parsed = parseClick(value, policy)
     if (parsed.kind === 'reject') return parsed
     const { click } = parsed
-    const owner = sender.principal?.publisherId ?? ''
-    if (owner !== '' && click.publisher_id !== '' && click.publisher_id !== owner) {
-      return reject('forbidden', `this key is for publisher_id ${owner} only`)
+    const owners = sender.principal?.publisherIds ?? []
+    if (owners.length > 0 && click.publisher_id !== '' && !owners.includes(click.publisher_id)) {
+      return reject('forbidden', `this key is for publisher_id ${owners.join(' or ')} only`)
     }
+    if (owners.length > 1 && click.publisher_id === '') {
+      return reject('bad-request', `publisher_id: say which of ${owners.join(', ')}`)
+    }
+    const [owner = ''] = owners
     try {
       const ad = ads.peek(click.ad_id) ?? (await ads.get(click.ad_id))
       if (!ad) return reject('unknown-ad', `there is no ad ${click.ad_id}`)

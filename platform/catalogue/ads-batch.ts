@@ -1,7 +1,7 @@
 // Many ads at once: what they meet is read with a few statements, decided here row by row in their
 // order, and written with a few. Only inside one transaction: nobody else may write in between.
 import type { AdInput } from './ads.ts'
-import type { Queryable } from './port.ts'
+import { places, type Queryable } from './port.ts'
 
 /** Rows of one statement: far below what either database takes as parameters (32,766; 65,535). */
 const rowsPerStatement = 250
@@ -15,6 +15,7 @@ interface StoredAd {
   readonly advertiser_id: string
   readonly campaign_id: string
   readonly name: string
+  readonly target_url: string
 }
 
 /** What a batch of ads meets in the catalogue, and what it leaves there: all by id. */
@@ -22,16 +23,12 @@ export interface Batch {
   readonly ads: Map<string, StoredAd>
   /** Advertiser of each campaign. */
   readonly campaigns: Map<string, string>
-  /** Ads to write; the last row of an ad stands. */
-  readonly written: Map<string, AdInput>
+  /** Ids of ads to write: those that are no longer as they were stored. */
+  readonly changed: Set<string>
   /** Advertisers and campaigns that were named, with the last name given, if any. */
   readonly advertiserNames: Map<string, string | undefined>
   readonly campaignNames: Map<string, string | undefined>
 }
-
-/** `$1, $2, ..`: places for `count` parameters, the first of which is number `first`. */
-const places = (count: number, first = 1): string =>
-  Array.from({ length: count }, (_, i) => `$${first + i}`).join(', ')
 
 /** Reads what the ads of a batch meet. */
 export async function readBatch(tx: Queryable, ads: readonly AdInput[]): Promise<Batch> {
@@ -40,7 +37,7 @@ export async function readBatch(tx: Queryable, ads: readonly AdInput[]): Promise
   const stored: StoredAd[] = []
   const campaigns = new Map<string, string>()
   for (const ids of chunksOf(adIds)) {
-    const sql = `SELECT ad_id, advertiser_id, campaign_id, name FROM ads WHERE ad_id IN (${places(ids.length)})`
+    const sql = `SELECT ad_id, advertiser_id, campaign_id, name, target_url FROM ads WHERE ad_id IN (${places(ids.length)})`
     stored.push(...(await tx.query<StoredAd>(sql, ids)))
   }
   for (const ids of chunksOf(campaignIds)) {
@@ -51,7 +48,7 @@ export async function readBatch(tx: Queryable, ads: readonly AdInput[]): Promise
   return {
     ads: new Map(stored.map((ad) => [ad.ad_id, ad])),
     campaigns,
-    written: new Map(),
+    changed: new Set(),
     advertiserNames: new Map(),
     campaignNames: new Map(),
   }
@@ -69,9 +66,13 @@ export function ownerFault(batch: Batch, ad: AdInput): string | undefined {
     : undefined
 }
 
+const isSame = (a: StoredAd, b: StoredAd): boolean =>
+  a.target_url === b.target_url && a.campaign_id === b.campaign_id && a.name === b.name
+
 /** Takes an ad into the batch, as later rows of it shall find it. */
 export function addToBatch(batch: Batch, ad: AdInput): void {
-  const { ad_id, advertiser_id, campaign_id, name, advertiser_name, campaign_name } = ad
+  const { ad_id, advertiser_id, target_url, campaign_id, name } = ad
+  const { advertiser_name, campaign_name } = ad
   const before = batch.ads.get(ad_id)
   const { advertiserNames, campaignNames } = batch
   advertiserNames.set(advertiser_id, advertiser_name ?? advertiserNames.get(advertiser_id))
@@ -79,13 +80,13 @@ export function addToBatch(batch: Batch, ad: AdInput): void {
     batch.campaigns.set(campaign_id, advertiser_id)
     campaignNames.set(campaign_id, campaign_name ?? campaignNames.get(campaign_id))
   }
-  batch.ads.set(ad_id, {
-    ad_id,
-    advertiser_id,
+  const after: StoredAd = {
+    ...{ ad_id, advertiser_id, target_url },
     campaign_id: campaign_id ?? before?.campaign_id ?? '',
     name: name ?? before?.name ?? '',
-  })
-  batch.written.set(ad_id, ad)
+  }
+  batch.ads.set(ad_id, after)
+  if (!before || !isSame(before, after)) batch.changed.add(ad_id)
 }
 
 /**
@@ -121,26 +122,30 @@ async function writeNamed(
   const unnamed = all.flatMap(([key, name]) => (name === undefined ? [rowOf(key, key)] : []))
   const named = all.flatMap(([key, name]) => (name === undefined ? [] : [rowOf(key, name)]))
   await insertRows(tx, columns, unnamed, `ON CONFLICT (${id}) DO NOTHING`)
-  await insertRows(tx, columns, named, `ON CONFLICT (${id}) DO UPDATE SET name = excluded.name`)
+  const after = `ON CONFLICT (${id}) DO UPDATE SET name = excluded.name,
+    revision = ${table}.revision + 1 WHERE ${table}.name <> excluded.name`
+  await insertRows(tx, columns, named, after)
 }
 
 /** Writes what was added. */
 export async function writeBatch(tx: Queryable, now: number, batch: Batch): Promise<void> {
-  const { ads, campaigns, written, advertiserNames, campaignNames } = batch
+  const { ads, campaigns, changed, advertiserNames, campaignNames } = batch
   await writeNamed(tx, 'advertisers', advertiserNames, (id, name) => [id, name, now])
   await writeNamed(tx, 'campaigns', campaignNames, (id, name) => [
     ...[id, name, now],
     campaigns.get(id) ?? '',
   ])
-  const rows = [...written].map(([id, { advertiser_id, target_url }]) => {
-    const { campaign_id = '', name = '' } = ads.get(id) ?? {}
-    return [id, advertiser_id, campaign_id, name, target_url, now, now]
+  const rows = [...changed].flatMap((id) => {
+    const ad = ads.get(id)
+    if (!ad) return []
+    return [[id, ad.advertiser_id, ad.campaign_id, ad.name, ad.target_url, now, now]]
   })
   await insertRows(
     tx,
     'ads (ad_id, advertiser_id, campaign_id, name, target_url, created_at, updated_at)',
     rows,
     `ON CONFLICT (ad_id) DO UPDATE SET target_url = excluded.target_url,
-       campaign_id = excluded.campaign_id, name = excluded.name, updated_at = excluded.updated_at`,
+       campaign_id = excluded.campaign_id, name = excluded.name, updated_at = excluded.updated_at,
+       revision = ads.revision + 1`,
   )
 }

@@ -2,15 +2,7 @@ import test from 'ava'
 import fc from 'fast-check'
 import { openTestCatalogue } from '../../tests/support/catalogue.ts'
 import { seed } from '../../tests/support/random-clicks.ts'
-import {
-  type AdRow,
-  adRowsOf,
-  findAd,
-  listAds,
-  type RejectedAd,
-  targetFault,
-  upsertAds,
-} from './ads.ts'
+import { type AdRow, adRowsOf, findAd, type RejectedAd, targetFault, upsertAds } from './ads.ts'
 import { ensureDefaults } from './defaults.ts'
 
 const ad = (fields: object = {}) => ({
@@ -89,17 +81,14 @@ test('bad rows are named by line and stop no other', async (t) => {
   )
 })
 
-test('more rows than a transaction takes; listed in order, page by page', async (t) => {
+test('more rows than a transaction takes', async (t) => {
   const catalogue = await openTestCatalogue(t)
   const many = Array.from({ length: 1_203 }, (_, i) =>
     ad({ ad_id: `ad-${String(i).padStart(4, '0')}`, advertiser_id: `adv-${i % 2}` }),
   )
   t.is((await upsertAds(catalogue, 1, rowsOf(...many))).upserted, 1_203)
-  const page = await listAds(catalogue, { advertiserId: 'adv-1', after: 'ad-0001', limit: 2 })
-  t.deepEqual(
-    page.map((row) => row.ad_id),
-    ['ad-0003', 'ad-0005'],
-  )
+  const [row] = await catalogue.query("SELECT count(*) AS n FROM ads WHERE advertiser_id = 'adv-1'")
+  t.is(row?.n, 601)
 })
 
 test('many at once mean the same as one after the other', async (t) => {
@@ -129,9 +118,15 @@ test('many at once mean the same as one after the other', async (t) => {
   }
   t.deepEqual(result, each)
   t.true(result.rejected.length > 20 && result.upserted > 20)
-  for (const table of ['advertisers', 'campaigns', 'ads']) {
-    const all = `SELECT * FROM ${table} ORDER BY 1`
-    t.deepEqual(await together.query(all), await apart.query(all), table)
+  // A revision counts what was written, and of what comes together only the last is.
+  const all = {
+    advertisers: 'advertiser_id, name, signed_only, created_at',
+    campaigns: 'campaign_id, advertiser_id, name, created_at',
+    ads: 'ad_id, advertiser_id, campaign_id, name, target_url, created_at, updated_at',
+  }
+  for (const [table, columns] of Object.entries(all)) {
+    const rows = `SELECT ${columns} FROM ${table} ORDER BY 1`
+    t.deepEqual(await together.query(rows), await apart.query(rows), table)
   }
 })
 

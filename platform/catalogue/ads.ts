@@ -161,29 +161,18 @@ export async function findAd(catalogue: Queryable, adId: string): Promise<Ad | u
   return ad
 }
 
-/** Ads in order of their ids, those after `after`. @param advertiserId - empty: of all */
-export function listAds(
-  catalogue: Queryable,
-  { advertiserId, after, limit }: { advertiserId: string; after: string; limit: number },
-): Promise<Ad[]> {
-  return catalogue.query<Ad>(
-    `SELECT ${adColumns} FROM ads WHERE ad_id > $1 AND ($2 = '' OR advertiser_id = $2)
-     ORDER BY ad_id LIMIT $3`,
-    [after, advertiserId, limit],
-  )
-}
-
 /** Reads newline-delimited JSON into rows; a line that is no JSON becomes a row that is rejected. */
 export function adRowsOf(ndjson: string): AdRow[] {
   const rows: AdRow[] = []
   ndjson.split('\n').forEach((text, i) => {
     if (text.trim() === '') return
-    rows.push({ line: i + 1, value: parseLine(text) })
+    rows.push({ line: i + 1, value: parseAdLine(text) })
   })
   return rows
 }
 
-function parseLine(text: string): unknown {
+/** A line of newline-delimited JSON; an error, which `parseAd` rejects, where it is none. */
+export function parseAdLine(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch (cause) {

@@ -20,3 +20,7 @@ export interface Catalogue extends Queryable {
   transaction<T>(work: (tx: Queryable) => Promise<T>): Promise<T>
   close(): Promise<void>
 }
+
+/** `$1, $2, ..`: places for `count` parameters, the first of which is number `first`. */
+export const places = (count: number, first = 1): string =>
+  Array.from({ length: count }, (_, i) => `$${first + i}`).join(', ')

@@ -97,12 +97,11 @@ async function prepare(at: Pick<PostgresOptions, 'url' | 'schema'>): Promise<voi
   try {
     await checkEncoding(pool, at.url)
     await ensureSchema(pool, at.schema)
-    await migrate({
-      transaction: (work) =>
-        pool.locked('exclusive', (tx) =>
-          work({ query: (sql, params) => tx.query(inCodePointOrder(sql), params) }),
-        ),
-    })
+    const transaction: Catalogue['transaction'] = (work) =>
+      pool.locked('exclusive', (tx) =>
+        work({ query: (sql, params) => tx.query(inCodePointOrder(sql), params) }),
+      )
+    await migrate({ transaction }, 'postgres')
   } catch (error) {
     throw openFaultOf(error, at.url)
   } finally {
@@ -138,4 +137,4 @@ async function ensureSchema(pool: PostgresPool, schema: string): Promise<void> {
  * in another order, and an upgrade of the system's rules would break the indexes.
  */
 const inCodePointOrder = (sql: string): string =>
-  /^\s*CREATE TABLE/i.test(sql) ? sql.replaceAll(/\bTEXT\b/g, 'TEXT COLLATE "C"') : sql
+  /^\s*(CREATE|ALTER) TABLE/i.test(sql) ? sql.replaceAll(/\bTEXT\b/g, 'TEXT COLLATE "C"') : sql

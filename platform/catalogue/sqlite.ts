@@ -89,6 +89,6 @@ async function connect(path: string): Promise<Catalogue> {
       }),
     close: () => inTurn(() => db.close()),
   }
-  await migrate(catalogue)
+  await migrate(catalogue, 'sqlite')
   return catalogue
 }

@@ -5,6 +5,7 @@ import { compareClicks } from '#core/rules/naive.ts'
 import { ClickledgerError } from '#schemas/errors.ts'
 import type { ArchivedClick, JudgedClick } from '#schemas/fields.ts'
 import { type ArchiveName, hourMs, hourOf, stagedFolder, verdictsName } from '#schemas/paths.ts'
+import { joinIds } from '../api-keys.ts'
 import { boundaryInForce } from '../boundaries.ts'
 import type { Queryable } from '../catalogue/port.ts'
 import type { EventLog } from '../event-log/port.ts'
@@ -24,8 +25,8 @@ export interface ReceiptParts {
 
 export interface ReceiptQuestion {
   readonly eventId: string
-  /** Empty: any. */
-  readonly advertiserId: string
+  /** Of one of these; empty: of any. */
+  readonly advertiserIds: readonly string[]
   /** Event times in ms: [from, to). */
   readonly from: number
   readonly to: number
@@ -71,7 +72,7 @@ async function archivedRows(
   { catalogue }: ReceiptParts,
   reader: RowReader,
   archive: ArchiveName,
-  { eventId, advertiserId, from, to }: ReceiptQuestion,
+  { eventId, advertiserIds, from, to }: ReceiptQuestion,
 ) {
   const files = await catalogue.query<{ path: string; version: number }>(
     `SELECT path, version FROM ${fileTables[archive]} WHERE hour >= $1 AND hour < $2 ORDER BY path`,
@@ -81,16 +82,16 @@ async function archivedRows(
   const rows = await reader.rows(
     [...versions.keys()],
     `event_time >= $start AND event_time < $stop AND event_id = $event_id
-      AND ($advertiser = '' OR advertiser_id = $advertiser)`,
-    { start: from, stop: to, event_id: eventId, advertiser: advertiserId },
+      AND ($advertisers = '' OR list_contains(string_split($advertisers, ','), advertiser_id))`,
+    { start: from, stop: to, event_id: eventId, advertisers: joinIds(advertiserIds) },
   )
   return rows.map(({ file, ...row }) => ({ row, version: versions.get(file) ?? 0 }))
 }
 
 const isAsked =
-  ({ advertiserId, from, to }: ReceiptQuestion) =>
+  ({ advertiserIds, from, to }: ReceiptQuestion) =>
   (click: { advertiser_id: string; event_time: number }) =>
-    (advertiserId === '' || click.advertiser_id === advertiserId) &&
+    (advertiserIds.length === 0 || advertiserIds.includes(click.advertiser_id)) &&
     click.event_time >= from &&
     click.event_time < to
 

@@ -12,8 +12,10 @@ export interface Caller {
 /** Whoever has no tenant of its own: operators, pollers. */
 export const operatorsCaller: Caller = { tenant: 'operators' }
 
-const tenantOf = ({ advertiserId, publisherId }: Principal): string =>
-  advertiserId || publisherId ? JSON.stringify([advertiserId, publisherId]) : operatorsCaller.tenant
+function tenantOf({ advertiserIds, publisherIds }: Principal): string {
+  if (advertiserIds.length + publisherIds.length === 0) return operatorsCaller.tenant
+  return JSON.stringify([advertiserIds.toSorted(), publisherIds.toSorted()])
+}
 
 /** The caller of a request: its signal aborts when the connection closes before the answer is out. */
 export function callerOf(principal: Principal, reply: FastifyReply): Caller {

@@ -33,7 +33,8 @@ function addAdvertiserRoute(app: Server, { catalogue, now }: CatalogueRouteDeps)
           `INSERT INTO advertisers (advertiser_id, name, signed_only, created_at)
            VALUES ($1, $2, $3, $4) ON CONFLICT (advertiser_id) DO UPDATE SET
              name = CASE WHEN $5 = 1 THEN excluded.name ELSE advertisers.name END,
-             signed_only = CASE WHEN $6 = 1 THEN excluded.signed_only ELSE advertisers.signed_only END`,
+             signed_only = CASE WHEN $6 = 1 THEN excluded.signed_only ELSE advertisers.signed_only END,
+             revision = advertisers.revision + 1`,
           [
             advertiser_id,
             name ?? advertiser_id,
@@ -69,7 +70,8 @@ function addPublisherRoute(app: Server, { catalogue, now }: CatalogueRouteDeps):
         await tx.query(
           `INSERT INTO publishers (publisher_id, name, created_at) VALUES ($1, $2, $3)
            ON CONFLICT (publisher_id) DO UPDATE SET
-             name = CASE WHEN $4 = 1 THEN excluded.name ELSE publishers.name END`,
+             name = CASE WHEN $4 = 1 THEN excluded.name ELSE publishers.name END,
+             revision = publishers.revision + 1`,
           [publisher_id, name ?? publisher_id, now(), name === undefined ? 0 : 1],
         )
         const principal = principalOf(request)
@@ -112,7 +114,8 @@ function addPlacementRoute(app: Server, { catalogue, now }: CatalogueRouteDeps):
         await tx.query(
           `INSERT INTO placements (slot, publisher_id, ad_ids, created_at) VALUES ($1, $2, $3, $4)
            ON CONFLICT (slot) DO UPDATE SET
-             publisher_id = excluded.publisher_id, ad_ids = excluded.ad_ids`,
+             publisher_id = excluded.publisher_id, ad_ids = excluded.ad_ids,
+             revision = placements.revision + 1`,
           [slot, publisher_id, JSON.stringify(ad_ids), now()],
         )
         await audit(tx, now(), principalOf(request), 'placements.upsert', slot, request.body)

@@ -1,14 +1,14 @@
 // Ads: their metrics for those they belong to, and their upkeep for operators.
 import { Type } from 'typebox'
 import type { Principal } from '#platform/api-keys.ts'
-import { type Ad, adRowsOf, findAd, listAds, upsertAds } from '#platform/catalogue/ads.ts'
-import type { Catalogue, Queryable } from '#platform/catalogue/port.ts'
+import { adRowsOf, findAd, upsertAds } from '#platform/catalogue/ads.ts'
+import { type Catalogue, places, type Queryable } from '#platform/catalogue/port.ts'
 import { ClickledgerError } from '#schemas/errors.ts'
 import { audit } from '../audit.ts'
-import { everyRole, operators, principalOf, scoped } from '../auth.ts'
+import { everyRole, operators, principalOf, scoped, seesAdvertiser } from '../auth.ts'
 import { parseReport } from '../reports/params.ts'
 import { type ReportDeps, runReport } from '../reports/report.ts'
-import { AdMetricsParams, answers, Id, reportAnswers } from '../schemas.ts'
+import { AdMetricsParams, answers, reportAnswers } from '../schemas.ts'
 import type { Server } from '../server.ts'
 import { answerReport, withFormat } from './reports.ts'
 
@@ -17,10 +17,10 @@ export interface AdRouteDeps extends ReportDeps {
 }
 
 /** Publishers own no ads; an ad is theirs to see where one of their placements shows it. */
-async function isPlaced(catalogue: Queryable, adId: string, publisherId: string) {
+async function isPlaced(catalogue: Queryable, adId: string, publisherIds: readonly string[]) {
   const rows = await catalogue.query<{ ad_ids: string }>(
-    'SELECT ad_ids FROM placements WHERE publisher_id = $1',
-    [publisherId],
+    `SELECT ad_ids FROM placements WHERE publisher_id IN (${places(publisherIds.length)})`,
+    publisherIds,
   )
   return rows.some((row) => (JSON.parse(row.ad_ids) as string[]).includes(adId))
 }
@@ -29,8 +29,8 @@ async function isPlaced(catalogue: Queryable, adId: string, publisherId: string)
 async function mayKnowAd(catalogue: Queryable, principal: Principal, adId: string) {
   const ad = await findAd(catalogue, adId)
   if (!ad) return false
-  if (principal.advertiserId !== '' && ad.advertiser_id !== principal.advertiserId) return false
-  return principal.publisherId === '' || isPlaced(catalogue, adId, principal.publisherId)
+  if (!seesAdvertiser(principal, ad.advertiser_id)) return false
+  return principal.publisherIds.length === 0 || isPlaced(catalogue, adId, principal.publisherIds)
 }
 
 function addMetricsRoute(app: Server, deps: AdRouteDeps): void {
@@ -73,44 +73,6 @@ async function hasClicks(
   const probe = { ...asked, granularity: 'all' as const, limit: 1 }
   const outcome = await runReport(deps, scoped(probe, principal))
   return outcome.kind === 'answer' && outcome.answer.data.length > 0
-}
-
-const AdRow = Type.Object({
-  ad_id: Type.String(),
-  advertiser_id: Type.String(),
-  campaign_id: Type.String(),
-  name: Type.String(),
-  target_url: Type.String(),
-})
-
-function addListRoute(app: Server, deps: AdRouteDeps): void {
-  app.get(
-    '/v1/ads',
-    {
-      config: { roles: ['advertiser', ...operators] },
-      schema: {
-        tags: ['catalogue'],
-        summary: 'Ads in order of their ids',
-        querystring: Type.Object(
-          {
-            limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000 })),
-            after: Type.Optional(Id),
-          },
-          { additionalProperties: false },
-        ),
-        response: answers(
-          Type.Object({ data: Type.Array(AdRow), next: Type.Union([Type.String(), Type.Null()]) }),
-        ),
-      },
-    },
-    async (request) => {
-      const { limit = 100, after = '' } = request.query
-      const { advertiserId } = principalOf(request)
-      const ads: Ad[] = await listAds(deps.catalogue, { advertiserId, after, limit: limit + 1 })
-      const data = ads.slice(0, limit)
-      return { data, next: ads.length > limit ? (data.at(-1)?.ad_id ?? null) : null }
-    },
-  )
 }
 
 function addUpsertRoute(app: Server, deps: AdRouteDeps): void {
@@ -160,6 +122,5 @@ export function addAdRoutes(app: Server, deps: AdRouteDeps): void {
   const asText = { parseAs: 'string' } as const
   app.addContentTypeParser('application/x-ndjson', asText, async (_: unknown, body: string) => body)
   addMetricsRoute(app, deps)
-  addListRoute(app, deps)
   addUpsertRoute(app, deps)
 }

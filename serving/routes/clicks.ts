@@ -7,7 +7,7 @@ import type { Receipt, ReceiptQuestion } from '#platform/receipts/receipts.ts'
 import { ClickledgerError } from '#schemas/errors.ts'
 import type { ArchivedClick } from '#schemas/fields.ts'
 import { hourMs, minuteMs } from '#schemas/paths.ts'
-import { operators, principalOf } from '../auth.ts'
+import { operators, principalOf, seesAdvertiser } from '../auth.ts'
 import { answers, Id } from '../schemas.ts'
 import type { Server } from '../server.ts'
 
@@ -136,19 +136,21 @@ export function addClickRoute(
       if (eventId === undefined) bad('event_id: should be a UUID')
       const { at, advertiser_id = '' } = request.query
       const { from, to } = rangeOf(eventId, at)
-      const { advertiserId: own, role } = principalOf(request)
-      if (own !== '' && advertiser_id !== '' && advertiser_id !== own) {
+      const principal = principalOf(request)
+      if (advertiser_id !== '' && !seesAdvertiser(principal, advertiser_id)) {
         throw new ClickledgerError('not-found')
       }
       if (!receipts) throw new ClickledgerError('unavailable', 'This process reads no archive.')
-      const advertiserId = own || advertiser_id
-      const receipt = await receipts.find({ eventId, advertiserId, from, to })
+      const advertiserIds = advertiser_id === '' ? principal.advertiserIds : [advertiser_id]
+      const receipt = await receipts.find({ eventId, advertiserIds, from, to })
       if (!receipt) {
         const range = `${iso(from)} and ${iso(to)}`
         const detail = `No click with this id happened between ${range}. Where its event time is another, add at.`
         throw new ClickledgerError('not-found', detail)
       }
-      return reply.serializer(JSON.stringify).send(describe(receipt, role !== 'advertiser'))
+      return reply
+        .serializer(JSON.stringify)
+        .send(describe(receipt, principal.role !== 'advertiser'))
     },
   )
 }

@@ -6,7 +6,6 @@ import { answers } from '../schemas.ts'
 import type { Server } from '../server.ts'
 
 const Tenants = Type.Array(Type.String(), { description: 'Empty: all of them.' })
-const listOf = (id: string) => (id === '' ? [] : [id])
 
 const Me = Type.Object({
   role: Type.String(),
@@ -28,11 +27,11 @@ export function addMeRoute(app: Server): void {
       },
     },
     async (request) => {
-      const { role, name, prefix, advertiserId, publisherId } = principalOf(request)
+      const { role, name, prefix, advertiserIds, publisherIds } = principalOf(request)
       return {
         ...{ role, name, prefix },
-        advertiser_ids: listOf(advertiserId),
-        publisher_ids: listOf(publisherId),
+        advertiser_ids: [...advertiserIds],
+        publisher_ids: [...publisherIds],
       }
     },
   )

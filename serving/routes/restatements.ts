@@ -2,7 +2,7 @@
 import { Type } from 'typebox'
 import type { Queryable } from '#platform/catalogue/port.ts'
 import { ClickledgerError } from '#schemas/errors.ts'
-import { principalOf } from '../auth.ts'
+import { principalOf, seesAdvertiser } from '../auth.ts'
 import { readRestatements } from '../restatements.ts'
 import { answers } from '../schemas.ts'
 import type { Server } from '../server.ts'
@@ -54,12 +54,13 @@ export function addRestatementRoute(app: Server, { catalogue }: { catalogue: Que
     },
     async (request) => {
       const { since, limit = limitDefault, advertiser_id = '' } = request.query
-      const own = principalOf(request).advertiserId
-      if (own !== '' && advertiser_id !== '' && advertiser_id !== own) {
+      const principal = principalOf(request)
+      if (advertiser_id !== '' && !seesAdvertiser(principal, advertiser_id)) {
         throw new ClickledgerError('not-found')
       }
+      const shown = advertiser_id === '' ? principal.advertiserIds : [advertiser_id]
       const after = positionOf(since)
-      const { data, next } = await readRestatements(catalogue, after, own || advertiser_id, limit)
+      const { data, next } = await readRestatements(catalogue, after, shown, limit)
       return { data, next: String(next) }
     },
   )

@@ -8,13 +8,14 @@ import { ensureDefaults } from '#platform/catalogue/defaults.ts'
 import type { Catalogue } from '#platform/catalogue/port.ts'
 import { openSqliteEventLog } from '#platform/event-log/sqlite.ts'
 import { reportHeartbeat } from '#platform/heartbeats.ts'
-import { createLogger } from '#platform/log.ts'
+import { createLogger, type Logger } from '#platform/log.ts'
 import { createRegistry } from '#platform/metrics.ts'
 import type { OlapStore } from '#platform/olap/port.ts'
 import { hourMs } from '#schemas/paths.ts'
 import { topics } from '#schemas/topics.ts'
 import { openTestCatalogue } from '../../tests/support/catalogue.ts'
 import { scratchDir } from '../../tests/support/contract.ts'
+import type { JwtOptions } from '../access/jwt.ts'
 import { buildApp } from '../app.ts'
 import type { BatchControl } from '../routes/admin-rebuilds.ts'
 import type { ReceiptReader } from '../routes/clicks.ts'
@@ -32,6 +33,8 @@ export interface FixtureOptions {
   readonly queryTimeoutMs?: number
   /** What the app asks instead of the naive store. */
   readonly store?: Pick<OlapStore, 'query' | 'realtime' | 'health'>
+  readonly jwt?: Omit<JwtOptions, 'now'>
+  readonly logger?: Logger
   /** What the app sees instead of the catalogue itself. */
   wrapCatalogue?(catalogue: Catalogue): Catalogue
 }
@@ -57,8 +60,8 @@ export async function openFixture(t: ExecutionContext, options: FixtureOptions =
   const key = (role: 'admin' | 'engineer' | 'advertiser' | 'publisher', tenant = '') =>
     createApiKey(catalogue, startNow, {
       role,
-      ...(role === 'advertiser' ? { advertiserId: tenant } : {}),
-      ...(role === 'publisher' ? { publisherId: tenant } : {}),
+      ...(role === 'advertiser' ? { advertiserIds: [tenant] } : {}),
+      ...(role === 'publisher' ? { publisherIds: [tenant] } : {}),
     })
   const keys: Keys = {
     admin: await key('admin'),
@@ -70,18 +73,19 @@ export async function openFixture(t: ExecutionContext, options: FixtureOptions =
   const log = await openSqliteEventLog({ dir: scratchDir(t) })
   await log.ensureTopics(Object.values(topics), 2)
   const olap = createNaiveOlap()
-  const { app, facts } = await buildApp({
+  const { app, facts, routes, keyUse } = await buildApp({
     catalogue: options.wrapCatalogue?.(catalogue) ?? catalogue,
     olap: options.store ?? olap,
     log: async () => log,
     clock,
-    logger: createLogger('serving', process.env.TEST_LOG_LEVEL ?? 'silent'),
+    logger: options.logger ?? createLogger('serving', process.env.TEST_LOG_LEVEL ?? 'silent'),
     registry: createRegistry('serving'),
     queriesAtOnce: 8,
     queryTimeoutMs: options.queryTimeoutMs ?? 5_000,
     nodeSilenceMs: hourMs,
     ...(options.control ? { control: options.control } : {}),
     ...(options.receipts ? { receipts: options.receipts } : {}),
+    jwt: options.jwt,
   })
   t.teardown(async () => {
     await app.close()
@@ -103,7 +107,7 @@ export async function openFixture(t: ExecutionContext, options: FixtureOptions =
       stateKeys: 0,
       stateFullRotations: 0,
     })
-  return { app, facts, catalogue, log, olap, keys, time, inject, beat }
+  return { app, facts, routes, keyUse, catalogue, log, olap, keys, time, inject, beat }
 }
 
 export type Fixture = Awaited<ReturnType<typeof openFixture>>

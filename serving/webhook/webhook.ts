@@ -70,7 +70,7 @@ async function post({ url, secret, now }: WebhookParts, id: string, body: string
 /** Posts what comes next. @returns how many restatements it was */
 async function deliverNext(parts: WebhookParts): Promise<number> {
   const after = await deliveredUntil(parts.catalogue)
-  const { data, next } = await readRestatements(parts.catalogue, after, '', rowsPerPost)
+  const { data, next } = await readRestatements(parts.catalogue, after, [], rowsPerPost)
   if (data.length === 0) return 0
   // The id is the same when the same is posted again: receivers tell copies by it, or by `after`.
   const id = `${cursorName}-${after}-${next}`

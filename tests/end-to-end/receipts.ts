@@ -46,7 +46,7 @@ export function testReceipts(test: TestFn, stack: TestStack): void {
       findReceipt(
         { catalogue, log, objects, timeoutMs: 60_000 },
         {
-          ...{ eventId: click.event_id, advertiserId },
+          ...{ eventId: click.event_id, advertiserIds: advertiserId === '' ? [] : [advertiserId] },
           ...{ from: click.event_time - minuteMs, to: click.event_time + minuteMs },
         },
       )
