@@ -3,7 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Principal } from '#platform/api-keys.ts'
 import { ClickledgerError } from '#schemas/errors.ts'
 import { callerOf } from '../admission/caller.ts'
-import { audit } from '../audit.ts'
+import { auditExport } from '../audit.ts'
 import { everyRole, principalOf, scoped } from '../auth.ts'
 import { columnsOf, metaOf } from '../reports/answer.ts'
 import { createCsvWriter } from '../reports/csv.ts'
@@ -80,9 +80,11 @@ async function sendFile(
     const stream = await startExport(deps, asked, state, file)
     stream.once('close', () => exporting--)
     isStreaming = true
-    const { start_time, end_time, time_zone } = meta
-    await audit(deps.catalogue, deps.now(), principal, 'reports.export', '', {
-      ...{ format, start_time, end_time, time_zone },
+    const { cursor, ...query } = asked
+    await auditExport(deps.catalogue, deps.now(), principal, {
+      kind: 'report',
+      format,
+      query,
     }).catch((error: unknown) => {
       stream.destroy()
       throw error
