@@ -23,6 +23,8 @@ export const isMetricKey = ({ by }: SortKey): boolean => by !== 'time' && !isDim
 export function totalOrder({ order = [], granularity, dimensions }: Ordered): SortKey[] {
   const keys = new Map<string, SortKey>()
   const rest = [...(granularity === 'all' ? [] : ['time' as const]), ...dimensions]
+  // All clicks in one bucket are one row, which needs no order: stores cannot sort it either.
+  if (rest.length === 0) return []
   for (const key of [...order, ...rest.map((by) => ({ by, descending: false }))]) {
     // There is but one time where all time is one bucket.
     if (key.by === 'time' && granularity === 'all') continue

@@ -97,6 +97,12 @@ test('a row is read back by the places of the query', (t) => {
   })
 })
 
+test('the one row of everything is not sorted', (t) => {
+  const order = [{ by: 'click_count', descending: true }] as const
+  const { sql } = compileDruidQuery({ ...query, granularity: 'all', dimensions: [], order }, names)
+  t.regex(sql, /GROUP BY \(\) HAVING COUNT\(\*\) > 0\nLIMIT 10$/)
+})
+
 test('a page of sums is cut after grouping, a page of keys before', (t) => {
   const dimensions = ['ad_id'] as const
   const byKeys = { ...query, dimensions, after: [Date.UTC(2026, 0, 5, 3), "ad'1"] }

@@ -27,16 +27,15 @@ export async function archivedEndsOf(
   return new Map(rows.map((row) => [Number(row.partition_id), Number(row.ended)]))
 }
 
-/** Records from the archived ends on that hold the text. @throws ClickledgerError `unavailable` */
-async function tailRecords(
+/** The first record from the archived ends on that is taken. @throws ClickledgerError `unavailable` */
+async function firstInTail<T>(
   log: EventLog,
   archive: ArchiveName,
   from: ReadonlyMap<number, number>,
-  text: string,
-): Promise<LogRecord[]> {
+  take: (record: LogRecord) => T | undefined,
+): Promise<T | undefined> {
   const topic = topics[archive].name
   const ends = await log.endOffsets(topic)
-  const found: LogRecord[] = []
   const deadline = performance.now() + lookMs
   let read = 0
   for (const [partition, end] of ends.entries()) {
@@ -49,22 +48,20 @@ async function tailRecords(
         read += records.length
         if (read > recordsMax || performance.now() > deadline) throw tooLong(topic)
         for (const record of records) {
-          if (
-            Buffer.from(
-              record.value.buffer,
-              record.value.byteOffset,
-              record.value.byteLength,
-            ).includes(text)
-          )
-            found.push(record)
+          const taken = take(record)
+          if (taken !== undefined) return taken
         }
       }
     } finally {
       await reader.close()
     }
   }
-  return found
+  return undefined
 }
+
+/** Looking for the text is far cheaper than decoding. */
+const holds = ({ value }: LogRecord, text: string) =>
+  Buffer.from(value.buffer, value.byteOffset, value.byteLength).includes(text)
 
 const tooLong = (topic: string) =>
   new ClickledgerError(
@@ -72,28 +69,33 @@ const tooLong = (topic: string) =>
     `The archive is far behind ${topic}; a click that waits to be archived cannot be looked up now.`,
   )
 
-/** Raw clicks of this id that are not archived yet. */
-export async function rawTail(
+/** A raw click of this id that is not archived yet. */
+export function rawTail(
   log: EventLog,
   from: ReadonlyMap<number, number>,
   eventId: string,
-): Promise<ArchivedClick[]> {
-  const records = await tailRecords(log, 'raw', from, eventId)
-  return records.flatMap(({ partition, offset, value }) => {
-    const decoded = decodeRawClick(value)
-    if (decoded.kind === 'reject' || decoded.click.event_id !== eventId) return []
-    return [{ ...decoded.click, raw_partition: partition, raw_offset: offset }]
+  isAsked: (click: ArchivedClick) => boolean,
+): Promise<ArchivedClick | undefined> {
+  return firstInTail(log, 'raw', from, (record) => {
+    if (!holds(record, eventId)) return undefined
+    const decoded = decodeRawClick(record.value)
+    if (decoded.kind === 'reject' || decoded.click.event_id !== eventId) return undefined
+    const { partition: raw_partition, offset: raw_offset } = record
+    const click = { ...decoded.click, raw_partition, raw_offset }
+    return isAsked(click) ? click : undefined
   })
 }
 
-/** What the speed layer said of this id and is not archived yet. */
-export async function judgedTail(
+/** What the speed layer said of a click and is not archived yet. */
+export function judgedTail(
   log: EventLog,
   from: ReadonlyMap<number, number>,
   eventId: string,
-): Promise<JudgedClick[]> {
-  const records = await tailRecords(log, 'judged', from, eventId)
-  return records
-    .map(({ value }) => JSON.parse(Buffer.from(value).toString('utf8')) as JudgedClick)
-    .filter((click) => click.event_id === eventId)
+  isAsked: (click: JudgedClick) => boolean,
+): Promise<JudgedClick | undefined> {
+  return firstInTail(log, 'judged', from, (record) => {
+    if (!holds(record, eventId)) return undefined
+    const click = JSON.parse(Buffer.from(record.value).toString('utf8')) as JudgedClick
+    return click.event_id === eventId && isAsked(click) ? click : undefined
+  })
 }

@@ -111,8 +111,12 @@ async function findClicks(
   const found = archived.map(
     ({ row, version }): Found => ({ click: row as unknown as ArchivedClick, version }),
   )
-  const tail = (await rawTail(parts.log, ends, question.eventId)).filter(isAsked(question))
-  const all = [...found, ...tail.map((click): Found => ({ click, version: undefined }))]
+  // Of a click that is archived, copies may still wait in the log; they change nothing that is said.
+  const waiting =
+    found.length > 0
+      ? undefined
+      : await rawTail(parts.log, ends, question.eventId, isAsked(question))
+  const all: Found[] = waiting ? [{ click: waiting, version: undefined }] : found
   return all.sort((a, b) => compareClicks(a.click, b.click))
 }
 
@@ -128,9 +132,9 @@ async function speedSaid(
   const ends = await archivedEndsOf(parts.catalogue, 'judged')
   const archived = await archivedRows(parts, reader, 'judged', question)
   const rows = archived.map(({ row }) => row as unknown as JudgedClick)
-  const judgedOf = (all: readonly JudgedClick[]) =>
-    clicks.map((click) => all.find(isSame(click))).find((judged) => judged !== undefined)
-  const said = judgedOf(rows) ?? judgedOf(await judgedTail(parts.log, ends, question.eventId))
+  const isOfThese = (judged: JudgedClick) => clicks.some((click) => isSame(click)(judged))
+  const said =
+    rows.find(isOfThese) ?? (await judgedTail(parts.log, ends, question.eventId, isOfThese))
   if (!said) {
     const detail =
       'Nothing is known of what the speed layer said: it has not judged the click yet, or that is no longer kept.'

@@ -12,7 +12,8 @@ import { askStore, isSteady, previousOf, queryOf, runsFingerprint } from './repo
 import { endOf, lookAgain, type ReportDeps, readPublication, type State } from './state.ts'
 import { fillZeros } from './zero-fill.ts'
 
-const pageRows = limits.reportRowsMax
+/** Rows that cross from the store's thread at once hold up everybody else in this one. */
+const pageRows = 20_000
 /** A client that takes nothing for so long has gone. */
 const stallMs = 120_000
 
@@ -38,16 +39,18 @@ async function* pagesOf(
   state: State,
 ): AsyncGenerator<readonly ReportRow[]> {
   if (request.fillsZeros) {
-    const limit = Math.min(request.limit, pageRows)
+    const limit = Math.min(request.limit, limits.reportRowsMax)
     const query = queryOf(request, state, limit + 1)
     yield fillZeros(await askStore(deps, query), query, limit)
     return
   }
   const order = totalOrder(request)
   const isOnePage = request.isTop === true || !isSteady(deps, request, state)
+  // Where all time is one bucket, the store adds everything up anew for each page: few pages, then.
+  const most = isOnePage || request.granularity === 'all' ? limits.reportRowsMax : pageRows
   let query = queryOf(request, state, 0)
   for (let left = request.limit; left > 0; ) {
-    const limit = Math.min(left, pageRows)
+    const limit = Math.min(left, most)
     const rows = await askStore(deps, { ...query, limit: limit + 1 })
     const isLast = rows.length <= limit || request.isTop === true
     if (isOnePage && !isLast && limit < left) throw movingOrder()
@@ -64,7 +67,7 @@ async function* pagesOf(
 const movingOrder = () =>
   new ClickledgerError(
     'query-too-large',
-    `order: above the boundary ranks by a metric move while clicks come, so at most ${pageRows} rows can be given. Set limit, order by time and dimensions, or ask with completeness=final.`,
+    `order: above the boundary ranks by a metric move while clicks come, so at most ${limits.reportRowsMax} rows can be given. Set limit, order by time and dimensions, or ask with completeness=final.`,
   )
 
 const tooLong = () =>

@@ -80,8 +80,7 @@ async function sendFile(
     const stream = await startExport(deps, asked, state, file)
     stream.once('close', () => exporting--)
     isStreaming = true
-    const { start_time, end_time, time_zone } = meta
-    const query = { start_time, end_time, time_zone }
+    const { cursor, ...query } = asked
     const what = { kind: 'reports', format, query } as const
     await auditExport(deps.catalogue, deps.now(), principal, what).catch((error: unknown) => {
       stream.destroy()
