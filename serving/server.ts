@@ -1,12 +1,12 @@
 // The HTTP server: fastify, what every route shares (limits, security headers, one error handler,
 // request durations, OpenAPI), and nothing of what the routes mean.
-import swagger from '@fastify/swagger'
 import { type TypeBoxTypeProvider, TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox'
 import fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
 import type { Logger } from '#platform/log.ts'
 import { limits } from '#schemas/limits.ts'
 import type { ServingMetrics } from './metrics.ts'
 import { answerMethodNotAllowed } from './not-found.ts'
+import { describeApi } from './openapi/describe.ts'
 import { describeFaults, handleError, sendProblem } from './problems.ts'
 
 /** The page may run its own scripts and talk to its own server, nothing else. */
@@ -39,23 +39,6 @@ function measureRequests(app: FastifyInstance, durations: ServingMetrics['reques
     const labels = { route, method: request.method, status: String(reply.statusCode) }
     durations.observe(labels, reply.elapsedTime / 1000)
   })
-}
-
-async function describeApi(app: FastifyInstance): Promise<void> {
-  await app.register(swagger, {
-    openapi: {
-      openapi: '3.1.0',
-      info: {
-        title: 'clickledger',
-        version: '1',
-        description:
-          'Reports of ad clicks, merged from the batch view (exact, below the boundary) and the speed view (seconds old, above it). Every row says which side it comes from.',
-      },
-      components: { securitySchemes: { key: { type: 'http', scheme: 'bearer' } } },
-      security: [{ key: [] }],
-    },
-  })
-  app.get('/openapi.json', { schema: { hide: true } }, () => app.swagger())
 }
 
 export interface ServerDeps {
