@@ -8,7 +8,10 @@ import { deprecationHeaders, errorsOf, operationId, problemResponses } from './o
 
 /** Examples of calls as docs/API.md shows them; each is executed by its test. */
 type Examples = Readonly<
-  Record<string, { readonly body?: unknown; readonly answer?: unknown; readonly status: number }>
+  Record<
+    string,
+    { readonly description: string; readonly body?: unknown; readonly answer?: unknown }
+  >
 >
 const examples: Examples = JSON.parse(
   readFileSync(new URL('./examples.json', import.meta.url), 'utf8'),
@@ -27,17 +30,49 @@ const description = `Reports of ad clicks, merged from the batch view (exact, be
 
 Errors are problem+json (RFC 9457) with a stable \`code\`, what is wrong in \`detail\`, and what to do in \`fix\`. A route that will go away answers with \`deprecation\`, \`sunset\` and \`link\` headers for at least six months before it does. New fields and new parameters may be added at any time; clients ignore what they do not know.`
 
+const commonParameters: Readonly<Record<string, object>> = {
+  ad_id: { description: 'Id of an ad.', examples: ['ad-1'] },
+  advertiser_id: { description: 'Only what is of this advertiser.', examples: ['adv-1'] },
+  after: { description: '`next` of the last page.', examples: ['ad-2'] },
+  cursor: { description: '`next` of the last page.', examples: ['WzUwMF0'] },
+  dimension: { description: 'What the rows are.' },
+  id: { description: 'Its id.', examples: ['3-17'] },
+  limit: { description: 'Items of a page.', examples: [100] },
+  run_id: { description: 'Id of a run.', examples: ['01998f2c-6d5e-7c5e-a6ef-1b1c8c1d2e3f'] },
+  since: { description: '`next` of the last answer.', examples: ['1200'] },
+}
+
 interface Described extends FastifySchema {
   response?: Readonly<Record<string, object>>
   tags?: readonly string[]
+  summary?: string
 }
 
-/** Adds an example to the answer of a status. */
-function withExample(responses: Readonly<Record<string, object>>, name: string) {
-  const { answer, status } = examples[name] ?? {}
-  const schema = responses[String(status)]
-  if (answer === undefined || !schema || 'content' in schema) return responses
-  return { ...responses, [String(status)]: { ...schema, examples: [answer] } }
+/** Says of parameters that many routes have what they are, where the route does not. */
+function withParameters(list: unknown): unknown {
+  const { properties, ...schema } = (list ?? {}) as { properties?: Record<string, object> }
+  if (!properties) return list
+  const described = Object.entries(properties).map(([name, own]) => [
+    name,
+    { ...commonParameters[name], ...own },
+  ])
+  return { ...schema, properties: Object.fromEntries(described) }
+}
+
+/** What a call gives where all is well, with an example. */
+function successes({ summary, response = {} }: Described, answer: unknown) {
+  return Object.fromEntries(
+    Object.entries(response)
+      .filter(([status]) => status !== 'default')
+      .map(([status, schema]) => [
+        status,
+        {
+          description: summary,
+          ...schema,
+          ...(answer === undefined || 'content' in schema ? {} : { examples: [answer] }),
+        },
+      ]),
+  )
 }
 
 function describeRoute(schema: Described, url: string, route: RouteOptions) {
@@ -49,10 +84,12 @@ function describeRoute(schema: Described, url: string, route: RouteOptions) {
     isReport: schema.tags?.includes('reports') ?? false,
   }
   const name = operationId(method, url)
-  const { default: _, ...own } = schema.response ?? {}
-  const body = examples[name]?.body
+  const { body, answer, description } = examples[name] ?? {}
   return {
+    description,
     ...schema,
+    ...(schema.querystring ? { querystring: withParameters(schema.querystring) } : {}),
+    ...(schema.params ? { params: withParameters(schema.params) } : {}),
     operationId: name,
     security: roles ? [{ key: [] }] : [],
     ...(roles ? { 'x-roles': roles } : {}),
@@ -60,7 +97,7 @@ function describeRoute(schema: Described, url: string, route: RouteOptions) {
     ...(schema.body && body !== undefined
       ? { body: { ...(schema.body as object), examples: [body] } }
       : {}),
-    response: { ...withExample(own, name), ...problemResponses(errorsOf(facts)) },
+    response: { ...successes(schema, answer), ...problemResponses(errorsOf(facts)) },
   }
 }
 
