@@ -35,12 +35,35 @@ function toCall(section: string): ShownCall | undefined {
 export const callsOf = (page: string): ShownCall[] =>
   page.split(/^### /m).flatMap((section) => toCall(section.split(/^## /m)[0] ?? '') ?? [])
 
+const widthMax = 96
+
+function onOneLine(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(onOneLine).join(', ')}]`
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value)
+  const fields = Object.entries(value).map(([name, one]) => `"${name}": ${onOneLine(one)}`)
+  return fields.length === 0 ? '{}' : `{ ${fields.join(', ')} }`
+}
+
+/** JSON in which whatever fits on a line is on one. */
+function laidOut(value: unknown, indent = ''): string {
+  const line = onOneLine(value)
+  if (typeof value !== 'object' || value === null || indent.length + line.length <= widthMax) {
+    return line
+  }
+  const inner = `${indent}  `
+  const items = Array.isArray(value)
+    ? value.map((one) => inner + laidOut(one, inner))
+    : Object.entries(value).map(([name, one]) => `${inner}"${name}": ${laidOut(one, inner)}`)
+  const [open, close] = Array.isArray(value) ? '[]' : '{}'
+  return `${open}\n${items.join(',\n')}\n${indent}${close}`
+}
+
 /** The page with this answer under the call's script. */
 export function withAnswer(page: string, { title, script }: ShownCall, answer: unknown): string {
   const shown = `\`\`\`sh\n${script}\n\`\`\`\n`
   const start = page.indexOf(shown, page.indexOf(`### ${title}\n`)) + shown.length
   const rest = page.slice(start).replace(/^\n```json\n[\s\S]*?\n```\n/, '')
-  const json = `\n\`\`\`json\n${JSON.stringify(answer, null, 2)}\n\`\`\`\n`
+  const json = `\n\`\`\`json\n${laidOut(answer)}\n\`\`\`\n`
   return page.slice(0, start) + json + rest
 }
 

@@ -1,0 +1,502 @@
+// Made by `npm run docs` from /openapi.json: change the routes instead.
+/** What each operation takes and answers. */
+export interface Operations {
+  /** Clicks by time and dimensions */
+  getReportsClicksTimeseries: {
+    query?: {
+      start_time?: string
+      end_time?: string
+      time_zone?: string
+      completeness?: 'latest' | 'final'
+      granularity?: 'minute' | 'hour' | 'day' | 'week' | 'month' | 'all'
+      dimensions?: string
+      filters?: string
+      metrics?: string
+      limit?: number
+      cursor?: string
+    }
+    answer: {
+      meta: {
+        start_time: string
+        end_time: string
+        granularity: string
+        time_zone: string
+        completeness: string
+        boundary: string
+        watermark: string | null
+        degraded: boolean
+        rule_set: number
+        runs: readonly {
+          run_id: string
+          rule_set: number
+          hours: number
+          published_at: string
+          [more: string]: unknown
+        }[]
+        approximate: readonly string[]
+        next: string | null
+        stale?: true
+        age_seconds?: number
+        [more: string]: unknown
+      }
+      data: readonly {
+        time: string
+        provenance: 'final' | 'provisional' | 'open'
+        [more: string]: unknown
+      }[]
+      [more: string]: unknown
+    }
+  }
+  /** The values of a dimension with the most clicks */
+  getReportsClicksTopN: {
+    query: {
+      start_time?: string
+      end_time?: string
+      time_zone?: string
+      completeness?: 'latest' | 'final'
+      dimension:
+        | 'advertiser_id'
+        | 'campaign_id'
+        | 'ad_id'
+        | 'publisher_id'
+        | 'country'
+        | 'region'
+        | 'city'
+        | 'device_type'
+        | 'os'
+        | 'browser'
+        | 'source'
+      metric?:
+        | 'click_count'
+        | 'gross_click_count'
+        | 'duplicate_click_count'
+        | 'fraudulent_click_count'
+        | 'unique_user_count'
+        | 'unique_ip_count'
+      top_n?: number
+      filters?: string
+      metrics?: string
+    }
+    answer: {
+      meta: {
+        start_time: string
+        end_time: string
+        granularity: string
+        time_zone: string
+        completeness: string
+        boundary: string
+        watermark: string | null
+        degraded: boolean
+        rule_set: number
+        runs: readonly {
+          run_id: string
+          rule_set: number
+          hours: number
+          published_at: string
+          [more: string]: unknown
+        }[]
+        approximate: readonly string[]
+        next: string | null
+        stale?: true
+        age_seconds?: number
+        [more: string]: unknown
+      }
+      data: readonly {
+        time: string
+        provenance: 'final' | 'provisional' | 'open'
+        [more: string]: unknown
+      }[]
+      [more: string]: unknown
+    }
+  }
+  /** Clicks of one ad by time */
+  getAdsByAdIdMetrics: {
+    path: { ad_id: string }
+    query?: {
+      start_time?: string
+      end_time?: string
+      time_zone?: string
+      completeness?: 'latest' | 'final'
+      granularity?: 'minute' | 'hour' | 'day' | 'week' | 'month' | 'all'
+      filters?: string
+      metrics?: string
+    }
+    answer: {
+      meta: {
+        start_time: string
+        end_time: string
+        granularity: string
+        time_zone: string
+        completeness: string
+        boundary: string
+        watermark: string | null
+        degraded: boolean
+        rule_set: number
+        runs: readonly {
+          run_id: string
+          rule_set: number
+          hours: number
+          published_at: string
+          [more: string]: unknown
+        }[]
+        approximate: readonly string[]
+        next: string | null
+        stale?: true
+        age_seconds?: number
+        [more: string]: unknown
+      }
+      data: readonly {
+        time: string
+        provenance: 'final' | 'provisional' | 'open'
+        [more: string]: unknown
+      }[]
+      [more: string]: unknown
+    }
+  }
+  /** Ads in order of their ids */
+  getAds: {
+    query?: { limit?: number; after?: string }
+    answer: {
+      data: readonly {
+        ad_id: string
+        advertiser_id: string
+        campaign_id: string
+        name: string
+        target_url: string
+        [more: string]: unknown
+      }[]
+      next: string | null
+      [more: string]: unknown
+    }
+  }
+  /** Create or update ads */
+  postAds: {
+    body: unknown
+    answer: {
+      upserted: number
+      rejected: readonly { line: number; reason: string; detail: string; [more: string]: unknown }[]
+      [more: string]: unknown
+    }
+  }
+  /** Boundary, watermark and the lag of every layer */
+  getFreshness: {
+    answer: {
+      now: string
+      state: 'live' | 'behind' | 'degraded' | 'stalled' | 'starting'
+      detail: string
+      boundary: string
+      boundary_published_at: string
+      boundary_lag_seconds: number
+      watermark: string | null
+      lag_seconds: number | null
+      wal_depth_clicks: number
+      [more: string]: unknown
+    }
+  }
+  /** Live counts by minute, as server-sent events */
+  getLive: { query?: { filters?: string; minutes?: number }; answer: unknown }
+  /** Layers, lags, boundary, counts by status, last runs */
+  getStatus: { answer: Record<string, unknown> }
+  /** Rebuild hours from the archive */
+  postRebuilds: {
+    body: { from?: string; to?: string; dirty?: boolean; reason?: string; rule_set?: number }
+    answer: { run_id: string | null; [more: string]: unknown }
+  }
+  /** The last runs */
+  getRebuilds: {
+    answer: {
+      data: readonly {
+        run_id: string
+        status: string
+        hours: number
+        hours_done: number
+        hours_published: number
+        [more: string]: unknown
+      }[]
+      [more: string]: unknown
+    }
+  }
+  /** Progress of a run */
+  getRebuildsByRunId: {
+    path: { run_id: string }
+    answer: {
+      run_id: string
+      status: string
+      hours: number
+      hours_done: number
+      hours_published: number
+      [more: string]: unknown
+    }
+  }
+  /** Plan a backfill: rebuild published hours as a transaction */
+  postBackfills: {
+    body: {
+      from: string
+      to: string
+      reason: string
+      rule_set?: number
+      advertiser_id?: string
+      engine?: 'piscina' | 'spark'
+      dry_run?: boolean
+      approve?: boolean
+    }
+    answer: {
+      run_id: string
+      status: string
+      hours: number
+      hours_done: number
+      [more: string]: unknown
+    }
+  }
+  /** The last backfills, rollbacks and rehearsals */
+  getBackfills: {
+    answer: {
+      data: readonly {
+        run_id: string
+        status: string
+        hours: number
+        hours_done: number
+        [more: string]: unknown
+      }[]
+      [more: string]: unknown
+    }
+  }
+  /** Try a rule set on archived hours; nothing is published */
+  postRehearsals: {
+    body: { from: string; to: string; rules: unknown }
+    answer: {
+      run_id: string
+      status: string
+      hours: number
+      hours_done: number
+      [more: string]: unknown
+    }
+  }
+  /** Approve a run that waits for it: its numbers are published */
+  postBackfillsByRunIdApprove: {
+    path: { run_id: string }
+    answer: {
+      run_id: string
+      status: string
+      hours: number
+      hours_done: number
+      [more: string]: unknown
+    }
+  }
+  /** Cancel a run that has published nothing yet */
+  postBackfillsByRunIdCancel: {
+    path: { run_id: string }
+    answer: {
+      run_id: string
+      status: string
+      hours: number
+      hours_done: number
+      [more: string]: unknown
+    }
+  }
+  /** Go on with a run that was broken off; what is staged is not staged again */
+  postBackfillsByRunIdResume: {
+    path: { run_id: string }
+    answer: {
+      run_id: string
+      status: string
+      hours: number
+      hours_done: number
+      [more: string]: unknown
+    }
+  }
+  /** Take the numbers of a run back: those from before it are published again */
+  postBackfillsByRunIdRollback: {
+    path: { run_id: string }
+    body: { reason: string }
+    answer: {
+      run_id: string
+      status: string
+      hours: number
+      hours_done: number
+      [more: string]: unknown
+    }
+  }
+  /** Plan, progress, diff and result of a run */
+  getBackfillsByRunId: {
+    path: { run_id: string }
+    answer: {
+      run_id: string
+      status: string
+      hours: number
+      hours_done: number
+      [more: string]: unknown
+    }
+  }
+  /** Changes of final numbers: from, to and why */
+  getRestatements: {
+    query?: { since?: string; limit?: number; advertiser_id?: string }
+    answer: { data: readonly Record<string, unknown>[]; next: string; [more: string]: unknown }
+  }
+  /** The boundary, its proof, and what it waits for */
+  getBoundary: { answer: { boundary: string; [more: string]: unknown } }
+  /** Where batch and the speed layer differ, and why */
+  getReconciliation: {
+    query: { from: string; to: string }
+    answer: {
+      meta: {
+        from: string
+        to: string
+        hours_waiting: number
+        hours_unseen: number
+        is_cut: boolean
+        totals: Record<string, unknown>
+        [more: string]: unknown
+      }
+      data: readonly {
+        hour: string
+        run_id: string | null
+        state: 'compared' | 'waiting'
+        detail: string
+        clicks: number
+        reconciled_at: string
+        differences: readonly {
+          advertiser_id: string
+          class: string
+          clicks: number
+          examples: readonly {
+            event_id: string
+            event_time: string
+            raw_partition: number
+            raw_offset: number
+            batch: string
+            speed: string
+            [more: string]: unknown
+          }[]
+          [more: string]: unknown
+        }[]
+        [more: string]: unknown
+      }[]
+      [more: string]: unknown
+    }
+  }
+  /** Records that could not be processed */
+  getDeadLetters: {
+    query?: { limit?: number; cursor?: string }
+    answer: {
+      data: readonly {
+        id: string
+        topic: string
+        partition: number
+        offset: number
+        at: string
+        reason: string
+        bytes: string
+        replayed_at: string | null
+        [more: string]: unknown
+      }[]
+      next: string | null
+      [more: string]: unknown
+    }
+  }
+  /** One record that could not be processed */
+  getDeadLettersById: {
+    path: { id: string }
+    answer: {
+      id: string
+      topic: string
+      partition: number
+      offset: number
+      at: string
+      reason: string
+      bytes: string
+      replayed_at: string | null
+      [more: string]: unknown
+    }
+  }
+  /** Judge dead letters again */
+  postDeadLettersReplay: {
+    body: { ids?: readonly string[]; all?: true; cursor?: string }
+    answer: {
+      data: readonly {
+        id: string
+        state: 'replayed' | 'already-replayed' | 'not-found' | 'undecodable'
+        reason?: string
+        [more: string]: unknown
+      }[]
+      next: string | null
+      [more: string]: unknown
+    }
+  }
+  /** Make an API key */
+  postKeys: {
+    body: {
+      role: 'advertiser' | 'publisher' | 'engineer' | 'admin'
+      advertiser_id?: string
+      publisher_id?: string
+      name?: string
+    }
+    answer: {
+      key: string
+      prefix: string
+      role: string
+      advertiser_id?: string
+      publisher_id?: string
+      name?: string
+      [more: string]: unknown
+    }
+  }
+  /** The rule set in force */
+  getRules: {
+    answer: { version: number; rules: readonly Record<string, unknown>[]; [more: string]: unknown }
+  }
+  /** Put the next rule set in force */
+  postRules: {
+    body: unknown
+    answer: { version: number; rules: readonly Record<string, unknown>[]; [more: string]: unknown }
+  }
+  /** Create or update an advertiser */
+  postAdvertisers: {
+    body: { advertiser_id: string; name?: string; signed_only?: boolean }
+    answer: Record<string, unknown>
+  }
+  /** Create or rename a publisher */
+  postPublishers: { body: { publisher_id: string; name?: string }; answer: Record<string, unknown> }
+  /** Create or change a placement */
+  postPlacements: {
+    body: { slot: string; publisher_id: string; ad_ids: readonly string[] }
+    answer: Record<string, unknown>
+  }
+}
+
+/** Method and path of each. */
+export const operations: Readonly<
+  Record<keyof Operations, readonly [method: string, path: string]>
+> = {
+  getReportsClicksTimeseries: ['GET', '/v1/reports/clicks/timeseries'],
+  getReportsClicksTopN: ['GET', '/v1/reports/clicks/topN'],
+  getAdsByAdIdMetrics: ['GET', '/v1/ads/{ad_id}/metrics'],
+  getAds: ['GET', '/v1/ads'],
+  postAds: ['POST', '/v1/ads'],
+  getFreshness: ['GET', '/v1/freshness'],
+  getLive: ['GET', '/v1/live'],
+  getStatus: ['GET', '/v1/status'],
+  postRebuilds: ['POST', '/v1/rebuilds'],
+  getRebuilds: ['GET', '/v1/rebuilds'],
+  getRebuildsByRunId: ['GET', '/v1/rebuilds/{run_id}'],
+  postBackfills: ['POST', '/v1/backfills'],
+  getBackfills: ['GET', '/v1/backfills'],
+  postRehearsals: ['POST', '/v1/rehearsals'],
+  postBackfillsByRunIdApprove: ['POST', '/v1/backfills/{run_id}/approve'],
+  postBackfillsByRunIdCancel: ['POST', '/v1/backfills/{run_id}/cancel'],
+  postBackfillsByRunIdResume: ['POST', '/v1/backfills/{run_id}/resume'],
+  postBackfillsByRunIdRollback: ['POST', '/v1/backfills/{run_id}/rollback'],
+  getBackfillsByRunId: ['GET', '/v1/backfills/{run_id}'],
+  getRestatements: ['GET', '/v1/restatements'],
+  getBoundary: ['GET', '/v1/boundary'],
+  getReconciliation: ['GET', '/v1/reconciliation'],
+  getDeadLetters: ['GET', '/v1/dead-letters'],
+  getDeadLettersById: ['GET', '/v1/dead-letters/{id}'],
+  postDeadLettersReplay: ['POST', '/v1/dead-letters/replay'],
+  postKeys: ['POST', '/v1/keys'],
+  getRules: ['GET', '/v1/rules'],
+  postRules: ['POST', '/v1/rules'],
+  postAdvertisers: ['POST', '/v1/advertisers'],
+  postPublishers: ['POST', '/v1/publishers'],
+  postPlacements: ['POST', '/v1/placements'],
+}
