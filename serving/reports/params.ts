@@ -11,6 +11,7 @@ import { type MetricName, metricNames } from '#schemas/metrics.ts'
 import { hourMs, minuteMs } from '#schemas/paths.ts'
 import { decodeCursor, type SealedCursor } from './cursor.ts'
 import { fault, parseFilters, parseOrder, shown } from './filters.ts'
+import { refuseLength } from './range-length.ts'
 
 export const completenesses = ['latest', 'final'] as const
 export type Completeness = (typeof completenesses)[number]
@@ -116,6 +117,7 @@ function rangeOf(params: ReportParams, granularity: Granularity, zone: string, n
     const said = params.end_time === undefined ? 'now, the default of end_time' : 'end_time'
     fault(`start_time must be before ${said} (the range is half-open)`)
   }
+  refuseLength(params, zone, { start, end })
   return { start, end, cursor }
 }
 
