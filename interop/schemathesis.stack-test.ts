@@ -3,6 +3,7 @@
 // Python, but none of the servers: `npm run test:api`. SCHEMATHESIS_SECONDS makes it longer.
 import { execFile } from 'node:child_process'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import test from 'ava'
 import { scratchDir } from '../tests/support/contract.ts'
@@ -10,6 +11,7 @@ import { startInstance } from '../tests/support/instance.ts'
 import { seed } from '../tests/support/random-clicks.ts'
 import { openPython } from './python.ts'
 
+const here = fileURLToPath(new URL('.', import.meta.url))
 const seconds = Number(process.env.SCHEMATHESIS_SECONDS ?? 60)
 /** What clients rely on. That a request is refused which the schema cannot forbid is no fault. */
 const checks = [
@@ -34,10 +36,11 @@ test('schemathesis finds no fault', async (t) => {
   args.push('--phases', 'examples,coverage,fuzzing', '--max-time', String(seconds))
   t.log({ seed, seconds })
   const st = promisify(execFile)(join(python.programs, 'st'), args, {
+    env: { ...process.env, PYTHONPATH: here, SCHEMATHESIS_HOOKS: 'schemathesis_hooks' },
     ...{ cwd: scratchDir(t), maxBuffer: 64 * 1024 * 1024, timeout: (seconds + 240) * 1_000 },
   })
   const { stdout } = await st.catch((error: Error & { stdout: string }) => {
-    t.fail(error.stdout.slice(error.stdout.indexOf('= FAILURES')).slice(0, 20_000))
+    t.fail(error.stdout.slice(Math.max(0, error.stdout.search(/= (FAILURES|ERRORS) =/)), 20_000))
     return error
   })
   t.regex(stdout, /Tested: \d+/)
