@@ -25,6 +25,10 @@ const urls: readonly (readonly [string, RegExp])[] = [
     `${timeseries}?start_time=1990-01-01&end_time=2026-01-01&granularity=month`,
     /^start_time and end_time are 13149 days apart; the limit is 3660/,
   ],
+  [
+    `${timeseries}?limit=50000&dimensions=${dimensionNames.join()}&metrics=click_count`,
+    /^limit: 50000 rows of \d+ columns.*limit=\d+/,
+  ],
   [`${timeseries}?granularity=fortnight`, /^granularity must be.*minute, hour, day/],
   [`${timeseries}?time_zone=Europe`, /^time_zone: "Europe".*Europe\/Berlin/],
   [`${timeseries}?dimensions=colour`, /^dimensions: "colour" is not one of advertiser_id/],
@@ -94,7 +98,8 @@ test('no value of any parameter of any route is a fault of ours, and a refusal n
         const query = { ...Object.fromEntries(inQuery), [name]: value.toWellFormed() }
         const { statusCode, body } = await inject({ url, query }, 'admin')
         const at = `${path} ${name}=${JSON.stringify(value.slice(0, 20))}: ${statusCode} ${body}`
-        if (statusCode >= 500) t.fail(at)
+        // The fixture has no archive to look clicks up in.
+        if (statusCode >= 500 && statusCode !== 503) t.fail(at)
         if (statusCode === 400 && !JSON.parse(body).detail.includes(name)) t.fail(at)
       }
     }

@@ -15,13 +15,16 @@ const browser = 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefo
 
 type Env = Readonly<Record<string, string>>
 
-async function sendClicks(instance: TestInstance, count: number): Promise<void> {
+async function sendClicks(instance: TestInstance, count: number): Promise<string> {
+  let last = ''
   for (let i = 0; i < count; i++) {
     const url = `${instance.ingestUrl}/click/ad-${1 + (i % 2)}?publisher_id=pub-1`
     const headers = { 'user-agent': browser, 'x-forwarded-for': `81.2.69.${i % 5}` }
-    const { status } = await fetch(url, { headers, redirect: 'manual' })
-    if (status !== 302) throw new Error(`${url}: ${status}`)
+    const answer = await fetch(url, { headers, redirect: 'manual' })
+    if (answer.status !== 302) throw new Error(`${url}: ${answer.status}`)
+    last = answer.headers.get('x-click-id') ?? ''
   }
+  return last
 }
 
 export async function startDocumented(t: ExecutionContext) {
@@ -40,7 +43,7 @@ export async function startDocumented(t: ExecutionContext) {
     const record = { key: 'k', value: Buffer.from('no click'), timestamp: clock.now() }
     await log.append(topics.raw.name, [record])
     await log.close()
-    await sendClicks(instance, 24)
+    ids.EVENT_ID = await sendClicks(instance, 24)
     const isIn = async () =>
       (await ask<{ counts: { gross: number } }>('/v1/status')).counts.gross >= 24
     await until(isIn, { ...deadline, what: 'the clicks are counted' })

@@ -12,8 +12,12 @@ export interface Operations {
       dimensions?: string
       filters?: string
       metrics?: string
+      order?: string
+      zero_fill?: boolean
       limit?: number
       cursor?: string
+      compare_to?: 'previous_period'
+      format?: 'json' | 'csv' | 'parquet'
     }
     answer: {
       meta: {
@@ -33,7 +37,15 @@ export interface Operations {
           published_at: string
           [more: string]: unknown
         }[]
+        publishing: readonly string[]
         approximate: readonly string[]
+        approximate_error: {
+          relative_standard_error: number
+          relative_error_95: number
+          [more: string]: unknown
+        } | null
+        previous: { start_time: string; end_time: string; [more: string]: unknown } | null
+        truncated: boolean
         next: string | null
         stale?: true
         age_seconds?: number
@@ -76,6 +88,8 @@ export interface Operations {
       top_n?: number
       filters?: string
       metrics?: string
+      compare_to?: 'previous_period'
+      format?: 'json' | 'csv' | 'parquet'
     }
     answer: {
       meta: {
@@ -95,7 +109,15 @@ export interface Operations {
           published_at: string
           [more: string]: unknown
         }[]
+        publishing: readonly string[]
         approximate: readonly string[]
+        approximate_error: {
+          relative_standard_error: number
+          relative_error_95: number
+          [more: string]: unknown
+        } | null
+        previous: { start_time: string; end_time: string; [more: string]: unknown } | null
+        truncated: boolean
         next: string | null
         stale?: true
         age_seconds?: number
@@ -120,6 +142,8 @@ export interface Operations {
       granularity?: 'minute' | 'hour' | 'day' | 'week' | 'month' | 'all'
       filters?: string
       metrics?: string
+      compare_to?: 'previous_period'
+      format?: 'json' | 'csv' | 'parquet'
     }
     answer: {
       meta: {
@@ -139,7 +163,15 @@ export interface Operations {
           published_at: string
           [more: string]: unknown
         }[]
+        publishing: readonly string[]
         approximate: readonly string[]
+        approximate_error: {
+          relative_standard_error: number
+          relative_error_95: number
+          [more: string]: unknown
+        } | null
+        previous: { start_time: string; end_time: string; [more: string]: unknown } | null
+        truncated: boolean
         next: string | null
         stale?: true
         age_seconds?: number
@@ -177,6 +209,12 @@ export interface Operations {
       rejected: readonly { line: number; reason: string; detail: string; [more: string]: unknown }[]
       [more: string]: unknown
     }
+  }
+  /** The receipt of one click */
+  getClicksByEventId: {
+    path: { event_id: string }
+    query?: { at?: string; advertiser_id?: string }
+    answer: Record<string, unknown>
   }
   /** Boundary, watermark and the lag of every layer */
   getFreshness: {
@@ -473,6 +511,7 @@ export const operations: Readonly<
   getAdsByAdIdMetrics: ['GET', '/v1/ads/{ad_id}/metrics'],
   getAds: ['GET', '/v1/ads'],
   postAds: ['POST', '/v1/ads'],
+  getClicksByEventId: ['GET', '/v1/clicks/{event_id}'],
   getFreshness: ['GET', '/v1/freshness'],
   getLive: ['GET', '/v1/live'],
   getStatus: ['GET', '/v1/status'],

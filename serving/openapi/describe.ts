@@ -36,6 +36,10 @@ const commonParameters: Readonly<Record<string, object>> = {
   after: { description: '`next` of the last page.', examples: ['ad-2'] },
   cursor: { description: '`next` of the last page.', examples: ['WzUwMF0'] },
   dimension: { description: 'What the rows are.' },
+  event_id: {
+    description: 'Id of a click, as its answer named it.',
+    examples: ['019ca8f0-5c5e-7b1c-9d4e-3f1a2b3c4d5e'],
+  },
   id: { description: 'Its id.', examples: ['3-17'] },
   limit: { description: 'Items of a page.', examples: [100] },
   run_id: { description: 'Id of a run.', examples: ['01998f2c-6d5e-7c5e-a6ef-1b1c8c1d2e3f'] },
@@ -59,6 +63,14 @@ function withParameters(list: unknown): unknown {
   return { ...schema, properties: Object.fromEntries(described) }
 }
 
+function exampleOf(schema: object, answer: unknown): object {
+  if (answer === undefined) return {}
+  const { content } = schema as { content?: Readonly<Record<string, object>> }
+  if (!content) return { examples: [answer] }
+  const json = { ...content['application/json'], examples: { answer: { value: answer } } }
+  return { content: { ...content, 'application/json': json } }
+}
+
 /** What a call gives where all is well, with an example. */
 function successes({ summary, response = {} }: Described, answer: unknown) {
   return Object.fromEntries(
@@ -69,7 +81,7 @@ function successes({ summary, response = {} }: Described, answer: unknown) {
         {
           description: summary,
           ...schema,
-          ...(answer === undefined || 'content' in schema ? {} : { examples: [answer] }),
+          ...exampleOf(schema, answer),
         },
       ]),
   )
