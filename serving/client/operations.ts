@@ -1,6 +1,17 @@
 // Made by `npm run docs` from /openapi.json: change the routes instead.
 /** What each operation takes and answers. */
 export interface Operations {
+  /** Role and tenant of the key that asks */
+  getMe: {
+    answer: {
+      role: string
+      advertiser_ids: readonly string[]
+      publisher_ids: readonly string[]
+      name: string
+      prefix: string
+      [more: string]: unknown
+    }
+  }
   /** Clicks by time and dimensions */
   getReportsClicksTimeseries: {
     query?: {
@@ -506,6 +517,7 @@ export interface Operations {
 export const operations: Readonly<
   Record<keyof Operations, readonly [method: string, path: string]>
 > = {
+  getMe: ['GET', '/v1/me'],
   getReportsClicksTimeseries: ['GET', '/v1/reports/clicks/timeseries'],
   getReportsClicksTopN: ['GET', '/v1/reports/clicks/topN'],
   getAdsByAdIdMetrics: ['GET', '/v1/ads/{ad_id}/metrics'],
