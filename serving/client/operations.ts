@@ -196,28 +196,37 @@ export interface Operations {
       [more: string]: unknown
     }
   }
-  /** Ads in order of their ids */
-  getAds: {
-    query?: { limit?: number; after?: string }
-    answer: {
-      data: readonly {
-        ad_id: string
-        advertiser_id: string
-        campaign_id: string
-        name: string
-        target_url: string
-        [more: string]: unknown
-      }[]
-      next: string | null
-      [more: string]: unknown
-    }
-  }
   /** Create or update ads */
   postAds: {
     body: unknown
     answer: {
       upserted: number
       rejected: readonly { line: number; reason: string; detail: string; [more: string]: unknown }[]
+      [more: string]: unknown
+    }
+  }
+  /** Ads in order of their ids */
+  getAds: {
+    query?: {
+      limit?: number
+      after?: string
+      archived?: boolean
+      advertiser_id?: string
+      campaign_id?: string
+    }
+    answer: {
+      data: readonly {
+        ad_id: string
+        advertiser_id: string
+        campaign_id: string | ''
+        name: string
+        target_url: string
+        archived: boolean
+        revision: number
+        created_at: string
+        [more: string]: unknown
+      }[]
+      next: string | null
       [more: string]: unknown
     }
   }
@@ -477,16 +486,104 @@ export interface Operations {
     body: {
       role: 'advertiser' | 'publisher' | 'engineer' | 'admin'
       advertiser_id?: string
+      advertiser_ids?: readonly string[]
       publisher_id?: string
+      publisher_ids?: readonly string[]
       name?: string
+      expires_at?: string
     }
     answer: {
       key: string
+      key_id: string
       prefix: string
       role: string
       advertiser_id?: string
+      advertiser_ids?: readonly string[]
       publisher_id?: string
+      publisher_ids?: readonly string[]
       name?: string
+      expires_at?: string
+      [more: string]: unknown
+    }
+  }
+  /** API keys, without the keys */
+  getKeys: {
+    query?: { limit?: number; after?: string; ended?: boolean }
+    answer: {
+      data: readonly {
+        key_id: string
+        prefix: string
+        role: string
+        advertiser_ids: readonly string[]
+        publisher_ids: readonly string[]
+        name: string
+        created_at: string
+        expires_at: string | null
+        revoked_at: string | null
+        last_used_at: string | null
+        replaced_by: string | null
+        state: 'active' | 'expired' | 'revoked'
+        [more: string]: unknown
+      }[]
+      next: string | null
+      [more: string]: unknown
+    }
+  }
+  /** Replace an API key; the old one stays good for a while */
+  postKeysByKeyIdRotate: {
+    path: { key_id: string }
+    body: { grace_seconds?: number }
+    answer: {
+      key: string
+      made: {
+        key_id: string
+        prefix: string
+        role: string
+        advertiser_ids: readonly string[]
+        publisher_ids: readonly string[]
+        name: string
+        created_at: string
+        expires_at: string | null
+        revoked_at: string | null
+        last_used_at: string | null
+        replaced_by: string | null
+        state: 'active' | 'expired' | 'revoked'
+        [more: string]: unknown
+      }
+      old: {
+        key_id: string
+        prefix: string
+        role: string
+        advertiser_ids: readonly string[]
+        publisher_ids: readonly string[]
+        name: string
+        created_at: string
+        expires_at: string | null
+        revoked_at: string | null
+        last_used_at: string | null
+        replaced_by: string | null
+        state: 'active' | 'expired' | 'revoked'
+        [more: string]: unknown
+      }
+      [more: string]: unknown
+    }
+  }
+  /** Revoke an API key */
+  deleteKeysByKeyId: {
+    path: { key_id: string }
+    answer: {
+      key_id: string
+      prefix: string
+      role: string
+      advertiser_ids: readonly string[]
+      publisher_ids: readonly string[]
+      name: string
+      created_at: string
+      expires_at: string | null
+      revoked_at: string | null
+      last_used_at: string | null
+      replaced_by: string | null
+      state: 'active' | 'expired' | 'revoked'
       [more: string]: unknown
     }
   }
@@ -504,12 +601,459 @@ export interface Operations {
     body: { advertiser_id: string; name?: string; signed_only?: boolean }
     answer: Record<string, unknown>
   }
+  /** Advertisers in order of their ids */
+  getAdvertisers: {
+    query?: { limit?: number; after?: string; archived?: boolean }
+    answer: {
+      data: readonly {
+        advertiser_id: string
+        name: string
+        signed_only: boolean
+        archived: boolean
+        revision: number
+        created_at: string
+        [more: string]: unknown
+      }[]
+      next: string | null
+      [more: string]: unknown
+    }
+  }
   /** Create or rename a publisher */
   postPublishers: { body: { publisher_id: string; name?: string }; answer: Record<string, unknown> }
+  /** Publishers in order of their ids */
+  getPublishers: {
+    query?: { limit?: number; after?: string; archived?: boolean }
+    answer: {
+      data: readonly {
+        publisher_id: string
+        name: string
+        archived: boolean
+        revision: number
+        created_at: string
+        [more: string]: unknown
+      }[]
+      next: string | null
+      [more: string]: unknown
+    }
+  }
   /** Create or change a placement */
   postPlacements: {
     body: { slot: string; publisher_id: string; ad_ids: readonly string[] }
     answer: Record<string, unknown>
+  }
+  /** Placements in order of their ids */
+  getPlacements: {
+    query?: { limit?: number; after?: string; archived?: boolean; publisher_id?: string }
+    answer: {
+      data: readonly {
+        slot: string
+        publisher_id: string
+        ad_ids: readonly string[]
+        archived: boolean
+        revision: number
+        created_at: string
+        [more: string]: unknown
+      }[]
+      next: string | null
+      [more: string]: unknown
+    }
+  }
+  /** One advertiser, with its revision as etag */
+  getAdvertisersByAdvertiserId: {
+    path: { advertiser_id: string }
+    answer: {
+      advertiser_id: string
+      name: string
+      signed_only: boolean
+      archived: boolean
+      revision: number
+      created_at: string
+      [more: string]: unknown
+    }
+  }
+  /** Create or replace one advertiser */
+  putAdvertisersByAdvertiserId: {
+    path: { advertiser_id: string }
+    body: {
+      name?: string
+      signed_only?: boolean
+      archived?: boolean
+      advertiser_id?: string
+      revision?: number
+      created_at?: string
+    }
+    answer: {
+      advertiser_id: string
+      name: string
+      signed_only: boolean
+      archived: boolean
+      revision: number
+      created_at: string
+      [more: string]: unknown
+    }
+  }
+  /** Change some fields of one advertiser */
+  patchAdvertisersByAdvertiserId: {
+    path: { advertiser_id: string }
+    body: {
+      name?: string
+      signed_only?: boolean
+      archived?: boolean
+      advertiser_id?: string
+      revision?: number
+      created_at?: string
+    }
+    answer: {
+      advertiser_id: string
+      name: string
+      signed_only: boolean
+      archived: boolean
+      revision: number
+      created_at: string
+      [more: string]: unknown
+    }
+  }
+  /** Archive one advertiser */
+  deleteAdvertisersByAdvertiserId: {
+    path: { advertiser_id: string }
+    answer: {
+      advertiser_id: string
+      name: string
+      signed_only: boolean
+      archived: boolean
+      revision: number
+      created_at: string
+      [more: string]: unknown
+    }
+  }
+  /** Campaigns in order of their ids */
+  getCampaigns: {
+    query?: { limit?: number; after?: string; archived?: boolean; advertiser_id?: string }
+    answer: {
+      data: readonly {
+        campaign_id: string
+        advertiser_id: string
+        name: string
+        archived: boolean
+        revision: number
+        created_at: string
+        [more: string]: unknown
+      }[]
+      next: string | null
+      [more: string]: unknown
+    }
+  }
+  /** One campaign, with its revision as etag */
+  getCampaignsByCampaignId: {
+    path: { campaign_id: string }
+    answer: {
+      campaign_id: string
+      advertiser_id: string
+      name: string
+      archived: boolean
+      revision: number
+      created_at: string
+      [more: string]: unknown
+    }
+  }
+  /** Create or replace one campaign */
+  putCampaignsByCampaignId: {
+    path: { campaign_id: string }
+    body: {
+      advertiser_id: string
+      name?: string
+      archived?: boolean
+      campaign_id?: string
+      revision?: number
+      created_at?: string
+    }
+    answer: {
+      campaign_id: string
+      advertiser_id: string
+      name: string
+      archived: boolean
+      revision: number
+      created_at: string
+      [more: string]: unknown
+    }
+  }
+  /** Change some fields of one campaign */
+  patchCampaignsByCampaignId: {
+    path: { campaign_id: string }
+    body: {
+      advertiser_id?: string
+      name?: string
+      archived?: boolean
+      campaign_id?: string
+      revision?: number
+      created_at?: string
+    }
+    answer: {
+      campaign_id: string
+      advertiser_id: string
+      name: string
+      archived: boolean
+      revision: number
+      created_at: string
+      [more: string]: unknown
+    }
+  }
+  /** Archive one campaign */
+  deleteCampaignsByCampaignId: {
+    path: { campaign_id: string }
+    answer: {
+      campaign_id: string
+      advertiser_id: string
+      name: string
+      archived: boolean
+      revision: number
+      created_at: string
+      [more: string]: unknown
+    }
+  }
+  /** One ad, with its revision as etag */
+  getAdsByAdId: {
+    path: { ad_id: string }
+    answer: {
+      ad_id: string
+      advertiser_id: string
+      campaign_id: string | ''
+      name: string
+      target_url: string
+      archived: boolean
+      revision: number
+      created_at: string
+      [more: string]: unknown
+    }
+  }
+  /** Create or replace one ad */
+  putAdsByAdId: {
+    path: { ad_id: string }
+    body: {
+      advertiser_id: string
+      campaign_id?: string | ''
+      name?: string
+      target_url: string
+      archived?: boolean
+      ad_id?: string
+      revision?: number
+      created_at?: string
+    }
+    answer: {
+      ad_id: string
+      advertiser_id: string
+      campaign_id: string | ''
+      name: string
+      target_url: string
+      archived: boolean
+      revision: number
+      created_at: string
+      [more: string]: unknown
+    }
+  }
+  /** Change some fields of one ad */
+  patchAdsByAdId: {
+    path: { ad_id: string }
+    body: {
+      advertiser_id?: string
+      campaign_id?: string | ''
+      name?: string
+      target_url?: string
+      archived?: boolean
+      ad_id?: string
+      revision?: number
+      created_at?: string
+    }
+    answer: {
+      ad_id: string
+      advertiser_id: string
+      campaign_id: string | ''
+      name: string
+      target_url: string
+      archived: boolean
+      revision: number
+      created_at: string
+      [more: string]: unknown
+    }
+  }
+  /** Archive one ad */
+  deleteAdsByAdId: {
+    path: { ad_id: string }
+    answer: {
+      ad_id: string
+      advertiser_id: string
+      campaign_id: string | ''
+      name: string
+      target_url: string
+      archived: boolean
+      revision: number
+      created_at: string
+      [more: string]: unknown
+    }
+  }
+  /** One publisher, with its revision as etag */
+  getPublishersByPublisherId: {
+    path: { publisher_id: string }
+    answer: {
+      publisher_id: string
+      name: string
+      archived: boolean
+      revision: number
+      created_at: string
+      [more: string]: unknown
+    }
+  }
+  /** Create or replace one publisher */
+  putPublishersByPublisherId: {
+    path: { publisher_id: string }
+    body: {
+      name?: string
+      archived?: boolean
+      publisher_id?: string
+      revision?: number
+      created_at?: string
+    }
+    answer: {
+      publisher_id: string
+      name: string
+      archived: boolean
+      revision: number
+      created_at: string
+      [more: string]: unknown
+    }
+  }
+  /** Change some fields of one publisher */
+  patchPublishersByPublisherId: {
+    path: { publisher_id: string }
+    body: {
+      name?: string
+      archived?: boolean
+      publisher_id?: string
+      revision?: number
+      created_at?: string
+    }
+    answer: {
+      publisher_id: string
+      name: string
+      archived: boolean
+      revision: number
+      created_at: string
+      [more: string]: unknown
+    }
+  }
+  /** Archive one publisher */
+  deletePublishersByPublisherId: {
+    path: { publisher_id: string }
+    answer: {
+      publisher_id: string
+      name: string
+      archived: boolean
+      revision: number
+      created_at: string
+      [more: string]: unknown
+    }
+  }
+  /** One placement, with its revision as etag */
+  getPlacementsBySlot: {
+    path: { slot: string }
+    answer: {
+      slot: string
+      publisher_id: string
+      ad_ids: readonly string[]
+      archived: boolean
+      revision: number
+      created_at: string
+      [more: string]: unknown
+    }
+  }
+  /** Create or replace one placement */
+  putPlacementsBySlot: {
+    path: { slot: string }
+    body: {
+      publisher_id: string
+      ad_ids: readonly string[]
+      archived?: boolean
+      slot?: string
+      revision?: number
+      created_at?: string
+    }
+    answer: {
+      slot: string
+      publisher_id: string
+      ad_ids: readonly string[]
+      archived: boolean
+      revision: number
+      created_at: string
+      [more: string]: unknown
+    }
+  }
+  /** Change some fields of one placement */
+  patchPlacementsBySlot: {
+    path: { slot: string }
+    body: {
+      publisher_id?: string
+      ad_ids?: readonly string[]
+      archived?: boolean
+      slot?: string
+      revision?: number
+      created_at?: string
+    }
+    answer: {
+      slot: string
+      publisher_id: string
+      ad_ids: readonly string[]
+      archived: boolean
+      revision: number
+      created_at: string
+      [more: string]: unknown
+    }
+  }
+  /** Archive one placement */
+  deletePlacementsBySlot: {
+    path: { slot: string }
+    answer: {
+      slot: string
+      publisher_id: string
+      ad_ids: readonly string[]
+      archived: boolean
+      revision: number
+      created_at: string
+      [more: string]: unknown
+    }
+  }
+  /** Create or update many ads, streamed */
+  postAdsBulk: {
+    answer: {
+      lines: number
+      upserted: number
+      rejected: number
+      faults: readonly { line: number; reason: string; detail: string; [more: string]: unknown }[]
+      [more: string]: unknown
+    }
+  }
+  /** The audit log: administrative acts and exports of data */
+  getAudit: {
+    query?: {
+      since?: string
+      until?: string
+      actor?: string
+      action?: string
+      subject?: string
+      limit?: number
+      cursor?: string
+    }
+    answer: {
+      data: readonly {
+        at: string
+        actor: string
+        action: string
+        subject: string
+        detail: Record<string, unknown>
+        [more: string]: unknown
+      }[]
+      next: string | null
+      [more: string]: unknown
+    }
   }
 }
 
@@ -521,8 +1065,8 @@ export const operations: Readonly<
   getReportsClicksTimeseries: ['GET', '/v1/reports/clicks/timeseries'],
   getReportsClicksTopN: ['GET', '/v1/reports/clicks/topN'],
   getAdsByAdIdMetrics: ['GET', '/v1/ads/{ad_id}/metrics'],
-  getAds: ['GET', '/v1/ads'],
   postAds: ['POST', '/v1/ads'],
+  getAds: ['GET', '/v1/ads'],
   getClicksByEventId: ['GET', '/v1/clicks/{event_id}'],
   getFreshness: ['GET', '/v1/freshness'],
   getLive: ['GET', '/v1/live'],
@@ -545,9 +1089,38 @@ export const operations: Readonly<
   getDeadLettersById: ['GET', '/v1/dead-letters/{id}'],
   postDeadLettersReplay: ['POST', '/v1/dead-letters/replay'],
   postKeys: ['POST', '/v1/keys'],
+  getKeys: ['GET', '/v1/keys'],
+  postKeysByKeyIdRotate: ['POST', '/v1/keys/{key_id}/rotate'],
+  deleteKeysByKeyId: ['DELETE', '/v1/keys/{key_id}'],
   getRules: ['GET', '/v1/rules'],
   postRules: ['POST', '/v1/rules'],
   postAdvertisers: ['POST', '/v1/advertisers'],
+  getAdvertisers: ['GET', '/v1/advertisers'],
   postPublishers: ['POST', '/v1/publishers'],
+  getPublishers: ['GET', '/v1/publishers'],
   postPlacements: ['POST', '/v1/placements'],
+  getPlacements: ['GET', '/v1/placements'],
+  getAdvertisersByAdvertiserId: ['GET', '/v1/advertisers/{advertiser_id}'],
+  putAdvertisersByAdvertiserId: ['PUT', '/v1/advertisers/{advertiser_id}'],
+  patchAdvertisersByAdvertiserId: ['PATCH', '/v1/advertisers/{advertiser_id}'],
+  deleteAdvertisersByAdvertiserId: ['DELETE', '/v1/advertisers/{advertiser_id}'],
+  getCampaigns: ['GET', '/v1/campaigns'],
+  getCampaignsByCampaignId: ['GET', '/v1/campaigns/{campaign_id}'],
+  putCampaignsByCampaignId: ['PUT', '/v1/campaigns/{campaign_id}'],
+  patchCampaignsByCampaignId: ['PATCH', '/v1/campaigns/{campaign_id}'],
+  deleteCampaignsByCampaignId: ['DELETE', '/v1/campaigns/{campaign_id}'],
+  getAdsByAdId: ['GET', '/v1/ads/{ad_id}'],
+  putAdsByAdId: ['PUT', '/v1/ads/{ad_id}'],
+  patchAdsByAdId: ['PATCH', '/v1/ads/{ad_id}'],
+  deleteAdsByAdId: ['DELETE', '/v1/ads/{ad_id}'],
+  getPublishersByPublisherId: ['GET', '/v1/publishers/{publisher_id}'],
+  putPublishersByPublisherId: ['PUT', '/v1/publishers/{publisher_id}'],
+  patchPublishersByPublisherId: ['PATCH', '/v1/publishers/{publisher_id}'],
+  deletePublishersByPublisherId: ['DELETE', '/v1/publishers/{publisher_id}'],
+  getPlacementsBySlot: ['GET', '/v1/placements/{slot}'],
+  putPlacementsBySlot: ['PUT', '/v1/placements/{slot}'],
+  patchPlacementsBySlot: ['PATCH', '/v1/placements/{slot}'],
+  deletePlacementsBySlot: ['DELETE', '/v1/placements/{slot}'],
+  postAdsBulk: ['POST', '/v1/ads:bulk'],
+  getAudit: ['GET', '/v1/audit'],
 }

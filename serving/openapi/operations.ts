@@ -38,6 +38,7 @@ const capital = (text: string) => text.charAt(0).toUpperCase() + text.slice(1)
 export function operationId(method: string, url: string): string {
   const words = url
     .replace(/^\/v1\//, '/')
+    .replace(/::|(?<=\w):/g, '/') // `ads:bulk`, however the router writes it
     .split(/[/.{}-]/)
     .filter((part) => part !== '')
     .flatMap((part) => (part.startsWith(':') ? ['by', ...part.slice(1).split('_')] : [part]))
