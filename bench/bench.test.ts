@@ -6,6 +6,7 @@ import { runIngestBench } from './ingest.ts'
 import { runPublishBench } from './publish.ts'
 import { runQueryBench } from './query.ts'
 import { runRebuildBench } from './rebuild.ts'
+import { runReportsBench } from './reports.ts'
 import { runSpeedBench } from './speed-layer.ts'
 import type { BenchResult } from './support/report.ts'
 import { runYearBench } from './year.ts'
@@ -55,4 +56,9 @@ test.serial('query: merged answers equal those of plain SQL', async (t) => {
 
 test.serial('year: days answer as minutes do', async (t) => {
   hasFigures(t, await runYearBench({ clicks: 20_000, times: 2 }), 4)
+})
+
+test.serial('reports: those through the API have the rows of the query', async (t) => {
+  const sizes = { clicks: 5_000, hours: 2, times: 2, rate: 100, equal: 50 }
+  hasFigures(t, await runReportsBench(sizes), 6)
 })

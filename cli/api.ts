@@ -3,6 +3,12 @@
 import { type Dispatcher, request } from 'undici'
 import { backoffMs, pause } from '#platform/wait.ts'
 import { ClickledgerError, isErrorCode } from '#schemas/errors.ts'
+import {
+  type AnswerOf,
+  addressOf,
+  type InputOf,
+  type OperationName,
+} from '../serving/client/client.ts'
 
 const attemptsMax = 8
 const retryAfterMaxMs = 10_000
@@ -105,6 +111,8 @@ export async function callRepeating(call: Call): Promise<unknown> {
 /** The API of a serving node, with a key. */
 export interface Api {
   readonly url: string
+  /** A GET of the API's own description, with what it answers. */
+  read<Name extends OperationName>(name: Name, input: InputOf<Name>): Promise<AnswerOf<Name>>
   get(path: string): Promise<unknown>
   post(path: string, body: unknown): Promise<unknown>
   /** Not repeated: for what must not happen twice. */
@@ -123,6 +131,12 @@ export function createApi(url: string, key: string, signal?: AbortSignal): Api {
   })
   return {
     url: base,
+    read: async (name, input) => {
+      const { path } = addressOf(name, input)
+      return callRepeating({ method: 'GET', url: base + path, key, signal }) as AnswerOf<
+        typeof name
+      >
+    },
     get: (path) => callRepeating({ method: 'GET', url: base + path, key, signal }),
     post: (path, body) => callRepeating(post(path, body)),
     delete: (path) => callRepeating({ method: 'DELETE', url: base + path, key, signal }),

@@ -11,13 +11,6 @@ const stalledMs = 120_000
 /** A rebuild first waits for the archive and for the runs before it. */
 const startTimeoutMs = 1_800_000
 
-interface Freshness {
-  /** The server's clock. */
-  readonly now: string
-  /** Every click received before it is visible to queries. */
-  readonly watermark: string | null
-}
-
 interface Status {
   readonly layers: {
     readonly speed: readonly {
@@ -61,7 +54,7 @@ async function waitFor(
   progress.finish()
 }
 
-const readFreshness = (session: Session) => session.api.get('/v1/freshness') as Promise<Freshness>
+const readFreshness = (session: Session) => session.api.read('getFreshness', {})
 const readStatus = (session: Session) => session.api.get('/v1/status') as Promise<Status>
 
 /**

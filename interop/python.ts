@@ -12,7 +12,6 @@ import { until } from '#platform/wait.ts'
 import { ClickledgerError } from '#schemas/errors.ts'
 
 const here = fileURLToPath(new URL('.', import.meta.url))
-const requirements = join(here, 'requirements.txt')
 /** 200 MB to fetch and 700 MB to unpack, most of it Spark. */
 const installMs = 15 * 60_000
 
@@ -39,9 +38,11 @@ export interface Python {
 
 /**
  * Python with the packages installed. The first call on a machine fetches them, in some minutes.
+ * @param list - file of this folder that pins the packages
  * @throws ClickledgerError `missing-program` where there is no python3 with venv
  */
-export async function openPython(): Promise<Python> {
+export async function openPython(list = 'requirements.txt'): Promise<Python> {
+  const requirements = join(here, list)
   const version = await run('python3', ['--version']).catch((error) => {
     throw missing('python3', error)
   })
@@ -52,7 +53,7 @@ export async function openPython(): Promise<Python> {
     ...{ timeoutMs: installMs, everyMs: 500, what: `another process installs into ${dir}` },
   })
   try {
-    if (!existsSync(join(dir, 'complete'))) await install(dir)
+    if (!existsSync(join(dir, 'complete'))) await install(dir, requirements)
   } finally {
     unlock()
   }
@@ -74,7 +75,7 @@ function tryLock(dir: string): (() => void) | undefined {
 }
 
 /** Begins anew whatever is half there: `complete` is written last. */
-async function install(dir: string): Promise<void> {
+async function install(dir: string, requirements: string): Promise<void> {
   const venv = join(dir, 'venv')
   rmSync(venv, { recursive: true, force: true })
   console.error(`installing ${requirements} into ${dir} (once, some minutes)`)

@@ -19,6 +19,10 @@ export const limits = {
   targetUrlCharsMax: 2_048,
   /** Rows of one report answer. */
   reportRowsMax: 50_000,
+  /** Days of a report: ten years. */
+  reportDaysMax: 3_660,
+  /** Numbers and texts of one report answer: rows times columns. */
+  reportCellsMax: 600_000,
   topNMax: 1_000,
   /** Rows of a CSV or Parquet export. */
   exportRowsMax: 5_000_000,

@@ -19,7 +19,7 @@ test('/openapi.json is 3.1 and describes routes under /v1/', async (t) => {
   const { parameters, responses } = api.paths['/v1/reports/clicks/timeseries'].get
   const granularity = parameters.find((p: { name: string }) => p.name === 'granularity')
   t.deepEqual(granularity.schema.enum, ['minute', 'hour', 'day', 'week', 'month', 'all'])
-  t.truthy(responses.default.content['application/problem+json'])
+  t.truthy(responses['400'].content['application/problem+json'])
 })
 
 test('system routes need no key; metrics count requests by route, not by path', async (t) => {

@@ -1,5 +1,5 @@
 // Paths that do not exist, and paths that exist with another method only.
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { sendProblem } from './problems.ts'
 
 /** Answers 404, or 405 with `allow` where the path has other methods. Before any route is added. */
@@ -16,7 +16,7 @@ export function answerMethodNotAllowed(app: FastifyInstance): void {
       methods: [method].flat(),
     })
   })
-  app.setNotFoundHandler((request, reply) => {
+  const answer = (request: FastifyRequest, reply: FastifyReply) => {
     const path = request.url.split('?', 1)[0] ?? ''
     const allowed = routes.filter(({ pattern }) => pattern.test(path)).flatMap((r) => r.methods)
     if (allowed.length === 0 || allowed.includes(request.method)) {
@@ -25,5 +25,12 @@ export function answerMethodNotAllowed(app: FastifyInstance): void {
     }
     reply.header('allow', [...new Set(allowed)].join(', '))
     sendProblem(reply, 'method-not-allowed')
+  }
+  app.setNotFoundHandler(answer)
+  // Before a body is read, or missed: some methods have rules about theirs.
+  app.addHook('onRequest', async (request, reply) => {
+    if (!request.is404) return
+    answer(request, reply)
+    return reply
   })
 }

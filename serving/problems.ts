@@ -41,12 +41,13 @@ export function describeFaults(faults: readonly Fault[], dataVar: string): Error
     .slice(0, 5)
     .map(({ instancePath, message = 'is wrong', params }) => {
       const name = instancePath.slice(1).replaceAll('/', '.')
-      const { allowedValues, additionalProperties } = params as Record<string, unknown>
+      const { allowedValues, additionalProperties, example } = params as Record<string, unknown>
       if (Array.isArray(additionalProperties)) {
         return `unknown ${place || 'parameter or field '}${additionalProperties.join(', ').slice(0, 200)}`
       }
       const allowed = Array.isArray(allowedValues) ? `: ${allowedValues.join(', ')}` : ''
-      return `${place}${name || dataVar} ${message}${allowed}`
+      const such = example === undefined ? '' : `, such as ${String(example)}`
+      return `${place}${name || dataVar} ${message}${allowed}${such}`
     })
   return new Error(words.join('; ') || 'the request does not have the right shape')
 }

@@ -1,13 +1,16 @@
 // The HTTP server: fastify, what every route shares (limits, security headers, one error handler,
 // request durations, OpenAPI), and nothing of what the routes mean.
-import swagger from '@fastify/swagger'
-import { type TypeBoxTypeProvider, TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox'
+import type { Socket } from 'node:net'
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
 import type { Logger } from '#platform/log.ts'
+import { problem } from '#schemas/errors.ts'
 import { limits } from '#schemas/limits.ts'
 import type { ServingMetrics } from './metrics.ts'
 import { answerMethodNotAllowed } from './not-found.ts'
+import { describeApi } from './openapi/describe.ts'
 import { describeFaults, handleError, sendProblem } from './problems.ts'
+import { validatorCompiler } from './validation.ts'
 
 /** The page may run its own scripts and talk to its own server, nothing else. */
 const contentSecurityPolicy = [
@@ -41,21 +44,18 @@ function measureRequests(app: FastifyInstance, durations: ServingMetrics['reques
   })
 }
 
-async function describeApi(app: FastifyInstance): Promise<void> {
-  await app.register(swagger, {
-    openapi: {
-      openapi: '3.1.0',
-      info: {
-        title: 'clickledger',
-        version: '1',
-        description:
-          'Reports of ad clicks, merged from the batch view (exact, below the boundary) and the speed view (seconds old, above it). Every row says which side it comes from.',
-      },
-      components: { securitySchemes: { key: { type: 'http', scheme: 'bearer' } } },
-      security: [{ key: [] }],
-    },
-  })
-  app.get('/openapi.json', { schema: { hide: true } }, () => app.swagger())
+/** What the HTTP parser gave up on never becomes a request: the socket itself is answered. */
+function refuseUnreadable(error: Error & { code?: string }, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy()
+  const isTooLong = error.code === 'HPE_HEADER_OVERFLOW'
+  const detail = isTooLong ? `The limit is ${limits.urlBytesMax} bytes.` : 'This is no HTTP/1.1.'
+  const body = problem(isTooLong ? 'uri-too-long' : 'bad-request', detail)
+  const text = JSON.stringify(body)
+  socket.end(
+    `HTTP/1.1 ${body.status} ${isTooLong ? 'URI Too Long' : 'Bad Request'}\r\n` +
+      `content-type: application/problem+json\r\ncontent-length: ${Buffer.byteLength(text)}\r\n` +
+      `connection: close\r\n\r\n${text}`,
+  )
 }
 
 export interface ServerDeps {
@@ -76,11 +76,12 @@ export async function buildServer({ logger, metrics }: ServerDeps) {
     routerOptions: { maxParamLength: pathParamCharsMax },
     schemaErrorFormatter: describeFaults,
     genReqId: () => crypto.randomUUID(),
+    clientErrorHandler: refuseUnreadable,
     frameworkErrors: (error, request, reply) => {
       handleError(error, request, reply)
     },
   })
-    .setValidatorCompiler(TypeBoxValidatorCompiler)
+    .setValidatorCompiler(validatorCompiler)
     .withTypeProvider<TypeBoxTypeProvider>()
 
   app.addHook('onRequest', async (request, reply) => {
@@ -91,6 +92,13 @@ export async function buildServer({ logger, metrics }: ServerDeps) {
       return reply
     }
   })
+  // A serializer of its own leaves an answer without a type.
+  app.addHook('onSend', async (_, reply, payload) => {
+    if (typeof payload === 'string' && !reply.hasHeader('content-type')) {
+      reply.type('application/json; charset=utf-8')
+    }
+  })
+  app.removeContentTypeParser('text/plain')
   app.setErrorHandler(handleError)
   answerMethodNotAllowed(app)
   measureRequests(app, metrics.requestSeconds)

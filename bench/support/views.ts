@@ -8,7 +8,8 @@ import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
 import { aggregateGroupSql, aggregateSelectSql } from '#core/minute-aggregates.ts'
 import { ensureDefaults } from '#platform/catalogue/defaults.ts'
 import { createClock } from '#platform/clock.ts'
-import { readSettings } from '#platform/config.ts'
+import { readSettings, type Settings } from '#platform/config.ts'
+import type { ObjectStore } from '#platform/object-store/port.ts'
 import { openDuckDbStore } from '#platform/olap/duckdb.ts'
 import { addToSpeedViewSql, createTables } from '#platform/olap/duckdb-views.ts'
 import type { HourLoad, OlapStore } from '#platform/olap/port.ts'
@@ -23,6 +24,8 @@ const tailBatch = 500
 
 export interface MadeViews {
   readonly store: OlapStore
+  /** Of the store and its event log. */
+  readonly settings: Settings
   /** Holds the table `clicks`: one row for each click of both views, with its status. */
   readonly plain: DuckDBConnection
   readonly clicks: number
@@ -72,23 +75,14 @@ export async function makeViews(hours: number, clicksPerHour: number): Promise<M
     },
   })
   const objects = await openObjectStore(settings)
-  const loads: HourLoad[] = []
-  for (let hour = start; hour < boundary; hour += hourMs) {
-    const path = join(dir, 'made.parquet')
-    await plain.run(`COPY (${aggregateSelectSql} FROM clicks
-      WHERE event_time >= ${hour} AND event_time < ${hour + hourMs} ${aggregateGroupSql})
-      TO '${path}' (FORMAT parquet, COMPRESSION zstd)`)
-    const key = stagedPath('bench', hour, 'aggregates-0.parquet')
-    await objects.put(key, { path })
-    loads.push({ hour, run: 'bench', files: [key] })
-  }
+  const loads = await stageHours(plain, objects, start, boundary, dir)
   await objects.close()
   const begun = performance.now()
   await store.replaceHours(loads)
   const loadMs = performance.now() - begun
   const counted = await plain.runAndReadAll('SELECT count(*) FROM clicks')
   return {
-    ...{ store, plain, start, boundary, end, loadMs },
+    ...{ store, settings, plain, start, boundary, end, loadMs },
     clicks: Number(counted.getRows()[0]?.[0]),
     async close() {
       await store.close()
@@ -99,7 +93,29 @@ export async function makeViews(hours: number, clicksPerHour: number): Promise<M
   }
 }
 
-async function makeClicks(
+/** Stages the aggregates of the hours of `clicks` in [start, end), as a rebuild does. */
+export async function stageHours(
+  plain: DuckDBConnection,
+  objects: ObjectStore,
+  start: number,
+  end: number,
+  dir: string,
+): Promise<HourLoad[]> {
+  const loads: HourLoad[] = []
+  for (let hour = start; hour < end; hour += hourMs) {
+    const path = join(dir, 'made.parquet')
+    await plain.run(`COPY (${aggregateSelectSql} FROM clicks
+      WHERE event_time >= ${hour} AND event_time < ${hour + hourMs} ${aggregateGroupSql})
+      TO '${path}' (FORMAT parquet, COMPRESSION zstd)`)
+    const key = stagedPath('bench', hour, 'aggregates-0.parquet')
+    await objects.put(key, { path })
+    loads.push({ hour, run: 'bench', files: [key] })
+  }
+  return loads
+}
+
+/** Makes the table `clicks`. */
+export async function makeClicks(
   connection: DuckDBConnection,
   start: number,
   hours: number,

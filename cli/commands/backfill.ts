@@ -149,6 +149,6 @@ export function addBackfillCommand(program: Command): void {
   const listed = command.command('list').description('the last runs that were asked for')
   withInstanceOptions(listed).action(async (options: InstanceOptions) => {
     const session = sessionOptions(options, signalAbort())
-    printJson(await withInstance(session, ({ api }) => api.get('/v1/backfills')))
+    printJson(await withInstance(session, ({ api }) => api.read('getBackfills', {})))
   })
 }

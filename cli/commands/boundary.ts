@@ -104,7 +104,7 @@ export function addBoundaryCommand(program: Command): void {
     .addHelpText('after', help)
   withInstanceOptions(explain).action(async (options: InstanceOptions & { json?: boolean }) => {
     const session = sessionOptions(options, signalAbort())
-    const answer = await withInstance(session, ({ api }) => api.get('/v1/boundary'))
+    const answer: unknown = await withInstance(session, ({ api }) => api.read('getBoundary', {}))
     if (options.json) printJson(answer)
     else print(explainBoundary(answer as Explanation))
   })

@@ -115,9 +115,10 @@ export function addReconcileCommand(program: Command): void {
   withInstanceOptions(command).action(async (options: Options) => {
     const range = { from: timeOption('--from', options.from), to: timeOption('--to', options.to) }
     if (range.from >= range.to) throw new WrongUse('--from must be before --to')
-    const path = `/v1/reconciliation?${new URLSearchParams(range)}`
     const session = sessionOptions(options, signalAbort())
-    const answer = await withInstance(session, ({ api }) => api.get(path))
+    const answer = await withInstance(session, ({ api }) =>
+      api.read('getReconciliation', { query: range }),
+    )
     if (options.json) printJson(answer)
     else print(describeReconciliation(answer as ReconciliationAnswer))
   })

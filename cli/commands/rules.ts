@@ -65,7 +65,7 @@ export function addRulesCommand(program: Command): void {
   const show = rules.command('show').description('print the rule set in force, as JSON')
   withInstanceOptions(show).action(async (options: InstanceOptions) => {
     const session = sessionOptions(options, signalAbort())
-    printJson(await withInstance(session, ({ api }) => api.get('/v1/rules')))
+    printJson(await withInstance(session, ({ api }) => api.read('getRules', {})))
   })
   addRehearse(rules)
   const set = rules

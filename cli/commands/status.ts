@@ -107,7 +107,7 @@ export function addStatusCommand(program: Command): void {
     .addHelpText('after', help)
   withInstanceOptions(command).action(async (options: Options) => {
     const session = sessionOptions(options, signalAbort())
-    const status = await withInstance(session, ({ api }) => api.get('/v1/status'))
+    const status: unknown = await withInstance(session, ({ api }) => api.read('getStatus', {}))
     if (options.json) printJson(status)
     else print(describeStatus(status as Status))
   })

@@ -27,17 +27,12 @@ interface Answer {
   readonly rejected: readonly { line: number; reason: string; detail: string }[]
 }
 
-interface ListedAd {
-  readonly ad_id: string
-  readonly advertiser_id: string
-}
-
 async function listAds(api: Api): Promise<Map<string, string>> {
   const owners = new Map<string, string>()
   let after = ''
   for (;;) {
-    const from = after === '' ? '' : `&after=${encodeURIComponent(after)}`
-    const page = (await api.get(`/v1/ads?limit=${pageAds}${from}`)) as { data: ListedAd[] }
+    const query = { limit: pageAds, ...(after === '' ? {} : { after }) }
+    const page = await api.read('getAds', { query })
     for (const ad of page.data) owners.set(ad.ad_id, ad.advertiser_id)
     const last = page.data.at(-1)
     if (!last || page.data.length < pageAds || last.ad_id === after) return owners

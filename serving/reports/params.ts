@@ -11,6 +11,7 @@ import { type MetricName, metricNames } from '#schemas/metrics.ts'
 import { hourMs, minuteMs } from '#schemas/paths.ts'
 import { decodeCursor, type SealedCursor } from './cursor.ts'
 import { fault, parseFilters, parseOrder, shown } from './filters.ts'
+import { refuseLength } from './range-length.ts'
 
 export const completenesses = ['latest', 'final'] as const
 export type Completeness = (typeof completenesses)[number]
@@ -116,6 +117,7 @@ function rangeOf(params: ReportParams, granularity: Granularity, zone: string, n
     const said = params.end_time === undefined ? 'now, the default of end_time' : 'end_time'
     fault(`start_time must be before ${said} (the range is half-open)`)
   }
+  refuseLength(params, zone, { start, end })
   return { start, end, cursor }
 }
 
@@ -164,7 +166,7 @@ export function parseReport(params: ReportParams, now: number): ReportRequest {
     ...{ start, end, granularity, timeZone, dimensions, metrics },
     filters: parseFilters(params.filters),
     completeness: params.completeness ?? 'latest',
-    limit: limitOf(params),
+    limit: limitOf(params, 1 + dimensions.length + metrics.length),
     ...(order.length > 0 ? { order } : {}),
     ...(params.compare_to ? { compares: true } : {}),
     ...(params.zero_fill ? { fillsZeros: true } : {}),
@@ -178,8 +180,17 @@ export function parseReport(params: ReportParams, now: number): ReportRequest {
 const rowsMax = (format: Format = 'json') =>
   format === 'json' ? limits.reportRowsMax : limits.exportRowsMax
 
-function limitOf({ limit, format }: ReportParams): number {
+/** @param columns - of a row; a page of JSON is made at once, so it has a limit of cells, too */
+function limitOf({ limit, format }: ReportParams, columns: number): number {
+  const cells = Math.floor(limits.reportCellsMax / columns)
   const most = rowsMax(format)
+  if ((format ?? 'json') === 'json' && cells < most) {
+    if (limit === undefined || limit <= cells) return limit ?? cells
+    throw new ClickledgerError(
+      'query-too-large',
+      `limit: ${limit} rows of ${columns} columns are more than ${limits.reportCellsMax} cells; ask for limit=${cells}, and go on with \`meta.next\`, or for fewer dimensions and metrics`,
+    )
+  }
   if (limit === undefined || limit <= most) return limit ?? most
   const more = `csv and parquet take up to ${limits.exportRowsMax}`
   return fault(

@@ -44,7 +44,7 @@ export function addRuleRoutes(app: Server, { catalogue, now }: RuleRouteDeps): v
   app.post(
     '/v1/rules',
     {
-      config: { roles: admins },
+      config: { roles: admins, errors: ['invalid-rule-set'] },
       schema: {
         tags: ['administration'],
         summary: 'Put the next rule set in force',

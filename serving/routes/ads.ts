@@ -37,7 +37,7 @@ function addMetricsRoute(app: Server, deps: AdRouteDeps): void {
   app.get(
     '/v1/ads/:ad_id/metrics',
     {
-      config: { roles: everyRole },
+      config: { roles: everyRole, errors: ['unknown-ad'] },
       schema: {
         tags: ['reports'],
         summary: 'Clicks of one ad by time',

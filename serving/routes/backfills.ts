@@ -70,7 +70,7 @@ function addBackfillRoute(app: Server, { catalogue, now }: BackfillRouteDeps): v
   app.post(
     '/v1/backfills',
     {
-      config: { roles: operators },
+      config: { roles: operators, errors: ['not-found'] },
       schema: {
         tags: ['batch'],
         summary: 'Plan a backfill: rebuild published hours as a transaction',
@@ -116,7 +116,7 @@ function addRehearsalRoute(app: Server, { catalogue, now }: BackfillRouteDeps): 
   app.post(
     '/v1/rehearsals',
     {
-      config: { roles: operators },
+      config: { roles: operators, errors: ['not-found', 'invalid-rule-set'] },
       schema: {
         tags: ['batch'],
         summary: 'Try a rule set on archived hours; nothing is published',
@@ -173,7 +173,7 @@ function addActionRoutes(app: Server, deps: BackfillRouteDeps): void {
     app.post(
       `/v1/backfills/:run_id/${action}`,
       {
-        config: { roles: operators },
+        config: { roles: operators, errors: ['run-state'] },
         schema: {
           ...{ tags: ['batch'], summary: summaries[action] },
           ...{ params: Params, response: answers(RunAnswer) },
@@ -191,7 +191,7 @@ function addActionRoutes(app: Server, deps: BackfillRouteDeps): void {
   app.post(
     '/v1/backfills/:run_id/rollback',
     {
-      config: { roles: operators },
+      config: { roles: operators, errors: ['run-state'] },
       schema: {
         tags: ['batch'],
         summary: 'Take the numbers of a run back: those from before it are published again',

@@ -71,7 +71,7 @@ export function addLiveRoute(app: Server, deps: LiveRouteDeps): void {
   app.get(
     '/v1/live',
     {
-      config: { roles: everyRole },
+      config: { roles: everyRole, errors: ['too-many-requests'] },
       schema: {
         tags: ['reports'],
         summary: 'Live counts by minute, as server-sent events',

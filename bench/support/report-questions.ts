@@ -1,0 +1,111 @@
+// Reports through the API, beside the same native query put straight to the store: in turns, so that
+// both see the same machine. Each time another question, or the API would answer from memory.
+import type { ReportQuery } from '#core/report-query.ts'
+import { dayMs } from '#schemas/paths.ts'
+import { milliseconds, quantile, ratio } from './report.ts'
+import type { BenchServing } from './serving.ts'
+
+export interface FilledRange {
+  readonly start: number
+  readonly end: number
+  readonly boundary: number
+}
+
+export interface ReportQuestion {
+  readonly label: string
+  readonly path: string
+  readonly params: Readonly<Record<string, string>>
+  readonly query: ReportQuery
+}
+
+const iso = (time: number) => new Date(time).toISOString()
+
+/** The simple and the complex report of the design. */
+export function reportQuestions({ start, end, boundary }: FilledRange): ReportQuestion[] {
+  const day = {
+    start: Math.max(start, boundary - dayMs / 2),
+    end: Math.min(end, boundary + dayMs / 2),
+  }
+  const whole = { boundary, timeZone: 'UTC', limit: 50_001, offset: 0 } as const
+  return [
+    {
+      label: 'simple: one ad, a day by minute',
+      path: '/v1/reports/clicks/timeseries',
+      params: {
+        ...{ start_time: iso(day.start), end_time: iso(day.end), granularity: 'minute' },
+        ...{ metrics: 'click_count,gross_click_count', filters: 'ad_id==ad-7' },
+      },
+      query: {
+        ...{ ...whole, ...day, granularity: 'minute', dimensions: [] },
+        metrics: ['click_count', 'gross_click_count'],
+        filters: [{ dimension: 'ad_id', kind: 'in', values: ['ad-7'] }],
+      },
+    },
+    {
+      label: 'complex: everything, ads by country',
+      path: '/v1/reports/clicks/timeseries',
+      params: {
+        ...{ start_time: iso(start), end_time: iso(end), granularity: 'all' },
+        ...{ dimensions: 'ad_id,country', metrics: 'click_count' },
+      },
+      query: {
+        ...{ ...whole, start, end, granularity: 'all', dimensions: ['ad_id', 'country'] },
+        ...{ metrics: ['click_count'], filters: [] },
+      },
+    },
+  ]
+}
+
+/** The same question with a filter that excludes nothing, so that nobody has asked it before. */
+function anew({ params, query }: ReportQuestion, n: number) {
+  const nobody = `nobody-${process.pid}-${n}`
+  const filters = [params.filters, `source!=${nobody}`].filter((one) => one !== undefined)
+  return {
+    params: { ...params, filters: filters.join(';') },
+    query: {
+      ...query,
+      filters: [
+        ...query.filters,
+        { dimension: 'source', kind: 'not-in', values: [nobody] } as const,
+      ],
+    },
+  }
+}
+
+let asked = 0
+
+/** Asks both, in turns; `rows` of the last answers. */
+export async function askBoth(
+  { url, key }: BenchServing,
+  question: ReportQuestion,
+  direct: (query: ReportQuery) => Promise<number>,
+  times: number,
+) {
+  const through: number[] = []
+  const straight: number[] = []
+  let rows = { api: 0, direct: 0 }
+  for (let i = 0; i < times; i++) {
+    const { params, query } = anew(question, asked++)
+    const begun = performance.now()
+    const answer = await fetch(`${url}${question.path}?${new URLSearchParams(params)}`, {
+      headers: { authorization: `Bearer ${key}` },
+    })
+    const { data } = (await answer.json()) as { data?: unknown[] }
+    const halfway = performance.now()
+    if (!data) throw new Error(`${question.label}: ${answer.status}`)
+    const count = await direct(query)
+    through.push(halfway - begun)
+    straight.push(performance.now() - halfway)
+    rows = { api: data.length, direct: count }
+  }
+  return { through, straight, rows }
+}
+
+const show = (times: readonly number[]) =>
+  `p50 ${milliseconds(quantile(times, 0.5))}, p95 ${milliseconds(quantile(times, 0.95))}`
+
+/** `p50 12 ms, p95 20 ms; straight p50 ..; ratio of p50 1.1x, of p95 1.2x`. */
+export function showBoth(through: readonly number[], straight: readonly number[]): string {
+  const of = (q: number) => ratio(quantile(through, q), quantile(straight, q))
+  return `${show(through)}; straight ${show(straight)}; ratio of p50 ${of(0.5)}, of p95 ${of(0.95)}`
+}
