@@ -144,6 +144,8 @@ export interface SqlStatement {
   /** Every view that the query reads. */
   readonly views: readonly SqlView[]
   readonly timeoutMs: number
+  /** What a store may estimate; absent: as it does by itself. Where all is exact it has no effect. */
+  readonly estimate?: { readonly countDistinct?: boolean; readonly topN?: boolean }
   /** Rows that are read at most: one more than may be answered. */
   readonly rowsMax: number
 }

@@ -43,6 +43,7 @@ import { addRestatementRoute } from './routes/restatements.ts'
 import { addStatusRoute } from './routes/status.ts'
 import { addSystemRoutes, createReadiness } from './routes/system.ts'
 import { buildServer } from './server.ts'
+import { addSqlRoute } from './sql/route.ts'
 
 /** A longer queue would only make every answer old. */
 const waitingPerQuery = 16
@@ -52,7 +53,7 @@ const live = { everyMs: 1_000, clientsMax: 1_000, questionsMax: 200 } as const
 
 export interface ServingDeps {
   readonly catalogue: Catalogue
-  readonly olap: Pick<OlapStore, 'query' | 'realtime' | 'health'>
+  readonly olap: Pick<OlapStore, 'query' | 'sql' | 'realtime' | 'health'>
   /** Opens the event log once, and gives the same one again. */
   readonly log: () => Promise<EventLog>
   readonly clock: Clock
@@ -121,6 +122,7 @@ export async function buildApp(deps: ServingDeps) {
   addClickRoute(app, { receipts: deps.receipts })
   addFreshnessRoute(app, shared)
   addLiveRoute(app, { hub, lookup })
+  addSqlRoute(app, { ...shared, olap, lookup, queryTimeoutMs: deps.queryTimeoutMs })
   addStatusRoute(app, { ...shared, olap })
   addRebuildRoutes(app, { catalogue, control, now })
   addBackfillRoutes(app, shared)

@@ -74,9 +74,16 @@ export function rangesOfSplit({ batch, speed }: GrainSplit): ViewRanges {
 const withinSql = ({ start, end }: Interval) =>
   `__time >= ${timestampSql(start)} AND __time < ${timestampSql(end)}`
 
-/** FROM and WHERE without the filters, within `query`. Only an outer range of time prunes segments. */
-export function sourceSql(query: Interval, names: DruidNames, ranges: ViewRanges): string {
-  const views = [...ranges.keys()]
+/**
+ * FROM and WHERE without the filters, within `query`. Only an outer range of time prunes segments.
+ * @param views - what FROM names, at least the views of the ranges
+ */
+export function sourceSql(
+  query: Interval,
+  names: DruidNames,
+  ranges: ViewRanges,
+  views: readonly View[] = [...ranges.keys()],
+): string {
   const [only = 'speed'] = views
   if (views.length <= 1) return `"${names[only]}" WHERE ${withinSql(query)} AND layer = '${only}'`
   const each = [...ranges].map(

@@ -4,9 +4,9 @@ import type { Interval } from '#core/boundary.ts'
 import type { Filter } from '#core/report-query.ts'
 import type { SqlCall, SqlStatement, SqlView } from '#core/sql.ts'
 import { dimensionNames } from '#schemas/dimensions.ts'
-import { metricNames } from '#schemas/metrics.ts'
+import { metrics } from '#schemas/metrics.ts'
 import { rangesOfSplit, sourceSql, timestampSql, type ViewRanges } from './druid-query.ts'
-import type { DruidNames, View } from './druid-specs.ts'
+import { type DruidNames, type View, views } from './druid-specs.ts'
 import { createPrinter, type Dialect, limited, name, textSql } from './sql-print.ts'
 
 /** Characters beyond ASCII and controls as escapes: Druid's planner reads them as Latin-1 otherwise. */
@@ -34,19 +34,21 @@ const hull = (ranges: ViewRanges): Interval => {
   }
 }
 
-function viewSql(view: SqlView, names: DruidNames): string {
+const nothing: Interval = { start: 0, end: 0 }
+
+function viewSql(view: SqlView, names: DruidNames, tables: readonly View[]): string {
   const period = rowPeriod[view.table]
   const columns = [
     period ? `TIME_FLOOR(__time, '${period}') AS __time` : '__time',
     ...dimensionNames.map((d) => `COALESCE(${name(d)}, '') AS ${name(d)}`),
-    ...metricNames.map(name),
+    // A row of the speed view without a single click of a kind has null there.
+    ...metrics.map((m) =>
+      m.kind === 'sum' ? `COALESCE(${name(m.name)}, 0) AS ${name(m.name)}` : name(m.name),
+    ),
   ]
-  const ranges = rangesOfSplit(view.split)
-  const epoch = { start: 0, end: 0 }
-  const source =
-    ranges.size > 0
-      ? sourceSql(hull(ranges), names, ranges)
-      : sourceSql(epoch, names, new Map([['speed', [epoch]]]))
+  const some = rangesOfSplit(view.split)
+  const ranges: ViewRanges = some.size > 0 ? some : new Map([[tables[0] ?? 'speed', [nothing]]])
+  const source = sourceSql(hull(ranges), names, ranges, tables)
   const filters = view.filters.map((filter) => ` AND ${filterSql(filter)}`).join('')
   return `SELECT ${columns.join(', ')} FROM ${source}${filters}`
 }
@@ -57,19 +59,27 @@ function callSql(call: SqlCall, args: readonly string[], filter: string): string
   return `${call.name}(${call.distinct ? 'DISTINCT ' : ''}${args.join(', ')})${filter}`
 }
 
-const dialectOf = (names: DruidNames): Dialect => ({
+const dialectOf = (names: DruidNames, tables: readonly View[]): Dialect => ({
   text: unicodeSql,
   instant: timestampSql,
   call: callSql,
   cast: ({ to }, arg) => `CAST(${arg} AS ${to})`,
   op: (op, args) => args.join(` ${op} `),
-  view: (view) => viewSql(view, names),
+  view: (view) => viewSql(view, names, tables),
   order: (descending) => (descending ? ' DESC' : ''),
 })
 
-/** Compiles a statement. Without parameters: every value is in the text, quoted here. */
-export const compileDruidStatement = (statement: SqlStatement, names: DruidNames): string =>
-  createPrinter(dialectOf(names)).querySql(limited(statement.query, statement.rowsMax))
+/**
+ * Compiles a statement. Without parameters: every value is in the text, quoted here. Every table of it
+ * names the same datasources: Druid 33 takes two TABLE(APPEND(..)) of one statement for the same one,
+ * and reads the first for both.
+ */
+export function compileDruidStatement(statement: SqlStatement, names: DruidNames): string {
+  const used = statementRanges(statement)
+  const all = views.filter((view) => used.has(view))
+  const printer = createPrinter(dialectOf(names, all.length > 0 ? all : ['speed']))
+  return printer.querySql(limited(statement.query, statement.rowsMax))
+}
 
 /** What a statement reads of each view. */
 export function statementRanges({ views }: SqlStatement): ViewRanges {

@@ -116,9 +116,7 @@ export function bindExpression(part: SqlBase, outer: Scope, place: Place): SqlEx
   if (part instanceof SqlQuery || part instanceof SqlWithQuery) {
     return { kind: 'query', query: oneColumn(place.subQuery(part, scope)) }
   }
-  if (part instanceof SqlInterval) {
-    throw refusal("INTERVAL is understood as <time> + INTERVAL '1' DAY, and with -.")
-  }
+  if (part instanceof SqlInterval) throw intervalRefusal()
   throw refusal(`${quoted(String(part))}: '${part.type}' is not supported in an expression.`)
 }
 
@@ -141,21 +139,49 @@ function bindColumn({ refName, table }: SqlColumn, scope: Scope, place: Place): 
   return column
 }
 
-function bindMulti(part: SqlMulti, scope: Scope, bind: (part: SqlBase) => SqlExpr): SqlExpr {
-  const parts = part.args.values
-  if (!parts.some((arg) => arg instanceof SqlInterval)) {
-    const op: SqlOp = part.op
-    return { kind: 'op', op, args: parts.map(bind) }
-  }
-  const [first, ...rest] = parts
-  if (!first || first instanceof SqlInterval || (part.op !== '+' && part.op !== '-')) {
-    throw refusal("INTERVAL is understood as <time> + INTERVAL '1' DAY, and with -.")
-  }
-  return rest.reduce<SqlExpr>((time, arg) => {
-    if (!(arg instanceof SqlInterval)) return { kind: 'op', op: part.op, args: [time, bind(arg)] }
-    return addInterval(time, arg, part.op === '-' ? -1 : 1, scope.binding.pinned.timeZone)
-  }, bind(first))
+const families: readonly (readonly string[])[] = [
+  ['+', '-'],
+  ['*', '/'],
+]
+
+interface Term {
+  /** What stands before it. */
+  readonly op: SqlMulti['op']
+  readonly part: SqlBase
 }
+
+/**
+ * The terms of a sum or a product, as they are written. The tree has a * b / c as a * (b / c), which is
+ * another number where / cuts: SQL goes from left to right.
+ */
+function termsOf(
+  part: SqlBase,
+  op: SqlMulti['op'],
+  family: readonly string[],
+  isTop = true,
+): Term[] {
+  if (!(part instanceof SqlMulti) || !family.includes(part.op) || (!isTop && part.hasParens())) {
+    return [{ op, part }]
+  }
+  return part.args.values.flatMap((arg, i) => termsOf(arg, i === 0 ? op : part.op, family, false))
+}
+
+function bindMulti(part: SqlMulti, scope: Scope, bind: (part: SqlBase) => SqlExpr): SqlExpr {
+  const family = families.find((ops) => ops.includes(part.op))
+  if (!family) return { kind: 'op', op: part.op, args: part.args.values.map(bind) }
+  const [first, ...rest] = termsOf(part, part.op, family)
+  if (!first || first.part instanceof SqlInterval) throw intervalRefusal()
+  return rest.reduce<SqlExpr>((left, term) => {
+    if (!(term.part instanceof SqlInterval)) {
+      return { kind: 'op', op: term.op, args: [left, bind(term.part)] }
+    }
+    if (term.op !== '+' && term.op !== '-') throw intervalRefusal()
+    return addInterval(left, term.part, term.op === '-' ? -1 : 1, scope.binding.pinned.timeZone)
+  }, bind(first.part))
+}
+
+const intervalRefusal = () =>
+  refusal("INTERVAL is understood as <time> + INTERVAL '1' DAY, and with -.")
 
 function bindUnary({ op, argument }: SqlUnary, bind: (part: SqlBase) => SqlExpr): SqlExpr {
   const arg = bind(argument)

@@ -91,6 +91,7 @@ function bindItems(
     }
     return [{ expr, name }]
   })
+  if (items.length === 0) throw refusal('No column is left: * leaves out sketches.')
   if (items.length > columnsMax) throw refusal(`More than ${columnsMax} columns.`)
   return items.map(({ expr, name }) => ({ expr, name: free(name, taken) }))
 }

@@ -169,7 +169,9 @@ export function planView({ table, alias, select, exprs }: TimeUse, pinned: Pinne
   const { boundary, dropped, earliest, now } = pinned
   const range = select.where && rangeOf(select.where, alias)
   const step = stepOf[table]
-  const start = upTo(Math.max(range?.start ?? earliest, earliest), step)
+  // A whole day: its hours may no longer be there.
+  const first = earliest - (earliest % dayMs)
+  const start = Math.max(range ? upTo(range.start, step) : first, first)
   const end = upTo(Math.min(range?.end ?? now + aheadMs, now + aheadMs), step)
   if (start >= end) return { batch: [], speed: undefined }
   const asked: Buckets =

@@ -32,7 +32,8 @@ export interface FixtureOptions {
   readonly receipts?: ReceiptReader
   readonly queryTimeoutMs?: number
   /** What the app asks instead of the naive store. */
-  readonly store?: Pick<OlapStore, 'query' | 'realtime' | 'health'>
+  readonly store?: Pick<OlapStore, 'query' | 'realtime' | 'health'> &
+    Partial<Pick<OlapStore, 'sql'>>
   readonly jwt?: Omit<JwtOptions, 'now'>
   readonly logger?: Logger
   /** What the app sees instead of the catalogue itself. */
@@ -75,7 +76,7 @@ export async function openFixture(t: ExecutionContext, options: FixtureOptions =
   const olap = createNaiveOlap()
   const { app, facts, routes, keyUse } = await buildApp({
     catalogue: options.wrapCatalogue?.(catalogue) ?? catalogue,
-    olap: options.store ?? olap,
+    olap: options.store ? { ...olap, ...options.store } : olap,
     log: async () => log,
     clock,
     logger: options.logger ?? createLogger('serving', process.env.TEST_LOG_LEVEL ?? 'silent'),
