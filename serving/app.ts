@@ -8,6 +8,7 @@ import type { Clock } from '#platform/clock.ts'
 import type { EventLog } from '#platform/event-log/port.ts'
 import { createKeyUse } from '#platform/key-use.ts'
 import type { Logger } from '#platform/log.ts'
+import { createConstantStore } from '#platform/olap/duckdb-constants.ts'
 import type { OlapStore } from '#platform/olap/port.ts'
 import type { MetricName } from '#schemas/metrics.ts'
 import { dayMs } from '#schemas/paths.ts'
@@ -113,6 +114,7 @@ export async function buildApp(deps: ServingDeps) {
   const shared = {
     ...{ catalogue, gate, answers, memory, facts, approximate, now, cursorKey, speedRetentionMs },
   }
+  const constants = createConstantStore()
   const hub = createLiveHub({ ...shared, clock }, live)
   const app = await buildServer({ logger: deps.logger, metrics })
   const routes = protectRoutes(app, lookup)
@@ -122,7 +124,8 @@ export async function buildApp(deps: ServingDeps) {
   addClickRoute(app, { receipts: deps.receipts })
   addFreshnessRoute(app, shared)
   addLiveRoute(app, { hub, lookup })
-  addSqlRoute(app, { ...shared, olap, lookup, queryTimeoutMs: deps.queryTimeoutMs })
+  addSqlRoute(app, { ...shared, olap, constants, lookup, queryTimeoutMs: deps.queryTimeoutMs })
+  app.addHook('onClose', () => constants.close())
   addStatusRoute(app, { ...shared, olap })
   addRebuildRoutes(app, { catalogue, control, now })
   addBackfillRoutes(app, shared)

@@ -31,7 +31,7 @@ export async function openDuckDbStore(options: DuckDbOptions): Promise<OlapStore
   const thread = callWorker<ThreadStore>(worker)
   await thread.ready()
   const own: Pick<OlapStore, 'close' | 'sql'> = {
-    sql: (statement, signal) => readCursor(thread, statement, signal),
+    sql: (statement, signal) => cursorAnswer(thread, statement, signal),
     async close() {
       closing = true
       await thread.close()
@@ -46,7 +46,7 @@ export async function openDuckDbStore(options: DuckDbOptions): Promise<OlapStore
 type ThreadStore = Omit<OlapStore, 'sql'> & SqlCursors & { ready(): Promise<boolean> }
 
 /** The answer to a statement, fetched batch by batch as it is read. */
-async function readCursor(
+export async function cursorAnswer(
   thread: SqlCursors,
   statement: SqlStatement,
   signal?: AbortSignal,

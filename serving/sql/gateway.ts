@@ -27,6 +27,8 @@ const heldBytesMax = 256 * 1024
 export interface SqlDeps {
   readonly catalogue: Queryable
   readonly olap: Pick<OlapStore, 'sql'>
+  /** Answers what reads no view. */
+  readonly constants: Pick<OlapStore, 'sql'>
   readonly gate: Pick<QueryGate, 'pass'>
   readonly facts: FactsReader
   readonly now: () => number
@@ -150,7 +152,8 @@ export async function answerSql(
   const isBlind = isLive && (facts.isDegraded || watermark === undefined)
   const started = Promise.withResolvers<SqlOutcome>()
   const work = async (signal: AbortSignal) => {
-    const pieces = textOf(await deps.olap.sql(statement, signal), request)
+    const store = statement.views.length > 0 ? deps.olap : deps.constants
+    const pieces = textOf(await store.sql(statement, signal), request)
     const { text, isWhole } = await hold(pieces)
     if (isWhole) {
       const isDegraded = isBlind || (isLive && !(await deps.facts.isWhole()))

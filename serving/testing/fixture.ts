@@ -40,6 +40,14 @@ export interface FixtureOptions {
   wrapCatalogue?(catalogue: Catalogue): Catalogue
 }
 
+/** A store may be a proxy, which cannot be spread. */
+const withSql = (store: NonNullable<FixtureOptions['store']>, other: Pick<OlapStore, 'sql'>) => ({
+  query: (...args: Parameters<OlapStore['query']>) => store.query(...args),
+  realtime: () => store.realtime(),
+  health: () => store.health(),
+  sql: (...args: Parameters<OlapStore['sql']>) => store.sql?.(...args) ?? other.sql(...args),
+})
+
 export async function openFixture(t: ExecutionContext, options: FixtureOptions = {}) {
   const catalogue = await openTestCatalogue(t)
   const time = { now: startNow }
@@ -76,7 +84,7 @@ export async function openFixture(t: ExecutionContext, options: FixtureOptions =
   const olap = createNaiveOlap()
   const { app, facts, routes, keyUse } = await buildApp({
     catalogue: options.wrapCatalogue?.(catalogue) ?? catalogue,
-    olap: options.store ? { ...olap, ...options.store } : olap,
+    olap: options.store ? withSql(options.store, olap) : olap,
     log: async () => log,
     clock,
     logger: options.logger ?? createLogger('serving', process.env.TEST_LOG_LEVEL ?? 'silent'),

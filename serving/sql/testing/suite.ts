@@ -249,12 +249,6 @@ const cases: readonly Case[] = [
       ],
     ],
   },
-  {
-    title: 'the catalogue of tables',
-    sql: `SELECT TABLE_NAME FROM INFORMATION_SCHEMA.TABLES WHERE TABLE_SCHEMA = 'druid' ORDER BY 1`,
-    ordered: true,
-    rows: () => [['clicks'], ['clicks_day'], ['clicks_hour']],
-  },
 ]
 
 const sorted = (rows: readonly Row[]) => rows.map((row) => JSON.stringify(row)).sort()
