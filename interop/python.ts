@@ -12,7 +12,7 @@ import { until } from '#platform/wait.ts'
 import { ClickledgerError } from '#schemas/errors.ts'
 
 const here = fileURLToPath(new URL('.', import.meta.url))
-const requirements = join(here, 'requirements.txt')
+const ownRequirements = join(here, 'requirements.txt')
 /** 200 MB to fetch and 700 MB to unpack, most of it Spark. */
 const installMs = 15 * 60_000
 
@@ -38,10 +38,10 @@ export interface Python {
 }
 
 /**
- * Python with the packages installed. The first call on a machine fetches them, in some minutes.
+ * Python with the packages of a file installed. The first call on a machine fetches them, in some minutes.
  * @throws ClickledgerError `missing-program` where there is no python3 with venv
  */
-export async function openPython(): Promise<Python> {
+export async function openPython(requirements = ownRequirements): Promise<Python> {
   const version = await run('python3', ['--version']).catch((error) => {
     throw missing('python3', error)
   })
@@ -52,7 +52,7 @@ export async function openPython(): Promise<Python> {
     ...{ timeoutMs: installMs, everyMs: 500, what: `another process installs into ${dir}` },
   })
   try {
-    if (!existsSync(join(dir, 'complete'))) await install(dir)
+    if (!existsSync(join(dir, 'complete'))) await install(dir, requirements)
   } finally {
     unlock()
   }
@@ -74,7 +74,7 @@ function tryLock(dir: string): (() => void) | undefined {
 }
 
 /** Begins anew whatever is half there: `complete` is written last. */
-async function install(dir: string): Promise<void> {
+async function install(dir: string, requirements: string): Promise<void> {
   const venv = join(dir, 'venv')
   rmSync(venv, { recursive: true, force: true })
   console.error(`installing ${requirements} into ${dir} (once, some minutes)`)

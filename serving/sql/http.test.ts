@@ -1,24 +1,12 @@
 // The gateway as a client sees it: formats, headers, keys, errors.
 import test, { type ExecutionContext } from 'ava'
 import { limits } from '#schemas/limits.ts'
-import { openFixture } from '../testing/fixture.ts'
 import { openEmbedded } from './testing/embedded.ts'
-import { boundary, clicksOf, fill, firstHour } from './testing/rig.ts'
+import { openSqlServing } from './testing/instance.ts'
+import { boundary } from './testing/rig.ts'
 
 async function open(t: ExecutionContext) {
-  const parts = await openEmbedded(t)
-  const clicks = [...clicksOf('adv-1', 60, 1), ...clicksOf('adv-2', 60, 2)]
-  await fill(parts, clicks, clicks)
-  const fixture = await openFixture(t, { store: parts.store })
-  await fixture.catalogue.query(
-    `INSERT INTO runs (run_id, kind, status, reason, rule_set, started_at, plan)
-     VALUES ('run-1', 'scheduled', 'published', '', 1, 0, '{}')`,
-  )
-  await fixture.catalogue.query(
-    `INSERT INTO published_hours (hour, run_id, rule_set, archive_version, published_at)
-     VALUES ($1, 'run-1', 1, 1, 0)`,
-    [firstHour],
-  )
+  const fixture = await openSqlServing(t, await openEmbedded(t), ['adv-1', 'adv-2'])
   const post = (
     payload: object | string,
     as?: Parameters<typeof fixture.inject>[1],

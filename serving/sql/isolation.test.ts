@@ -7,6 +7,7 @@ import { clicksOf, fill } from './testing/rig.ts'
 const statements = Number(process.env.HOSTILE_STATEMENTS ?? 10_000)
 
 test('10,000 hostile statements see not one row of another tenant', async (t) => {
+  t.timeout(600_000) // 40 s on two cores of its own
   t.log(`seed ${seed}`)
   const [alone, shared] = [await openEmbedded(t), await openEmbedded(t)]
   const [batch, speed] = [clicksOf('mine', 40, seed), clicksOf('mine', 40, seed + 1)]

@@ -123,7 +123,7 @@ function aggregate(d: Dice): string {
     () => 'MIN(__time) AS n',
     () => 'unique_user_count AS n',
     () => "STRING_AGG(advertiser_id, ',') AS n",
-    () => 'ANY_VALUE(ad_id) AS n',
+    () => 'MIN(ad_id) AS n',
   )()
 }
 
