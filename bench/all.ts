@@ -13,6 +13,7 @@ const benchmarks = {
   freshness: [100, 200],
   query: [10_000_000, 24, 15],
   year: [2_000_000, 15],
+  'sql-rewrite': [500],
 } as const satisfies Record<string, readonly number[]>
 
 type Name = keyof typeof benchmarks

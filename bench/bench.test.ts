@@ -7,6 +7,7 @@ import { runPublishBench } from './publish.ts'
 import { runQueryBench } from './query.ts'
 import { runRebuildBench } from './rebuild.ts'
 import { runSpeedBench } from './speed-layer.ts'
+import { benchSqlRewrite } from './sql-rewrite.ts'
 import type { BenchResult } from './support/report.ts'
 import { runYearBench } from './year.ts'
 
@@ -55,4 +56,8 @@ test.serial('query: merged answers equal those of plain SQL', async (t) => {
 
 test.serial('year: days answer as minutes do', async (t) => {
   hasFigures(t, await runYearBench({ clicks: 20_000, times: 2 }), 4)
+})
+
+test('SQL rewrite: every statement of the fixtures', (t) => {
+  hasFigures(t, benchSqlRewrite(3), 5)
 })

@@ -37,6 +37,8 @@ const fields = [
   'parameters',
   'context',
 ]
+/** Sent by Grafana's plugin beside the statement. */
+const idleFields = ['queryType', 'ID']
 const usedKeys = [
   ...['sqlQueryId', 'queryId', 'sqlTimeZone', 'timeout', 'sqlOuterLimit'],
   ...['useApproximateCountDistinct', 'useApproximateTopN'],
@@ -100,7 +102,9 @@ function parametersOf(value: unknown): SqlParameter[] {
 /** @throws ClickledgerError `sql-refused` */
 export function parseSqlRequest(body: unknown): SqlRequest {
   if (!isObject(body)) throw refusal('The body is a JSON object: {"query": "SELECT .."}.')
-  refuseOthers(body, fields, 'The field')
+  refuseOthers(body, [...fields, ...idleFields], 'The field')
+  if ((body.queryType ?? 'sql') !== 'sql')
+    throw refusal('queryType: native queries are not answered.')
   const { query, resultFormat = 'object', context = {} } = body
   if (typeof query !== 'string') throw refusal('query: a text, the SQL statement.')
   const format = resultFormats.find((known) => known === resultFormat)
