@@ -1,6 +1,5 @@
 // How long the SQL gateway takes to rewrite a statement (parse, bind, compile for Druid and for DuckDB),
 // beside the parser alone, in one run. The statements are those that Superset and Grafana send.
-import { readFileSync } from 'node:fs'
 import { readSettings } from '#platform/config.ts'
 import { druidNames } from '#platform/olap/druid-specs.ts'
 import { compileDruidStatement } from '#platform/olap/druid-statement.ts'
@@ -8,19 +7,10 @@ import { compileDuckDbStatement } from '#platform/olap/duckdb-statement.ts'
 import { hourMs } from '#schemas/paths.ts'
 import { rewrite } from '../serving/sql/gateway.ts'
 import { parseSql } from '../serving/sql/parse.ts'
-import { parseSqlRequest, type SqlRequest } from '../serving/sql/request.ts'
+import { parseSqlRequest } from '../serving/sql/request.ts'
 import type { Pinned } from '../serving/sql/scope.ts'
+import { fixtureRequests } from '../serving/sql/testing/fixtures.ts'
 import { type BenchResult, milliseconds, printResult, quantile, ratio } from './support/report.ts'
-
-const folder = new URL('../serving/sql/fixtures/', import.meta.url)
-
-/** Requests as clients sent them. */
-export const fixtureRequests = (): readonly SqlRequest[] =>
-  ['superset.json', 'grafana.json'].flatMap((file) =>
-    (JSON.parse(readFileSync(new URL(file, folder), 'utf8')) as { readonly body: unknown }[]).map(
-      ({ body }) => parseSqlRequest(body),
-    ),
-  )
 
 const boundary = Date.UTC(2026, 10, 22, 5)
 const pinned = (timeZone: string): Pinned => ({
@@ -32,7 +22,7 @@ const pinned = (timeZone: string): Pinned => ({
 
 /** @param times - that each statement is rewritten */
 export function benchSqlRewrite(times: number): BenchResult {
-  const requests = fixtureRequests()
+  const requests = fixtureRequests.map(({ body }) => parseSqlRequest(body))
   const names = druidNames(readSettings({}))
   const [parsing, rewriting, busy]: [number[], number[], number[]] = [[], [], []]
   for (let i = 0; i < times; i++) {

@@ -53,11 +53,15 @@ async function* linesOf(body: AsyncIterable<Buffer>): AsyncGenerator<string[]> {
 
 const headerLines = 3
 
+interface Ends {
+  /** Once everything has been read. */
+  after(): Promise<void>
+  /** Ends the query in Druid. */
+  cancel(): void
+}
+
 /** Names, types, SQL types, rows, and an empty line, without which the answer broke off. */
-async function readAnswer(
-  body: AsyncIterable<Buffer>,
-  after: () => Promise<void>,
-): Promise<SqlAnswer> {
+async function readAnswer(body: AsyncIterable<Buffer>, ends: Ends): Promise<SqlAnswer> {
   const batches = linesOf(body)
   const first: string[] = []
   while (first.length < headerLines) {
@@ -71,13 +75,13 @@ async function readAnswer(
   const columns = names.map(
     (name, i): SqlColumn => ({ name, type: types[i] ?? 'STRING', sqlType: sqlTypes[i] ?? 'OTHER' }),
   )
-  return { columns, rows: rowsOf(first, batches, after) }
+  return { columns, rows: rowsOf(first, batches, ends) }
 }
 
 async function* rowsOf(
   first: readonly string[],
   batches: AsyncGenerator<string[]>,
-  after: () => Promise<void>,
+  { after, cancel }: Ends,
 ): AsyncGenerator<SqlValue[][]> {
   let isWhole = false
   const rowsIn = (lines: readonly string[]): SqlValue[][] =>
@@ -92,6 +96,9 @@ async function* rowsOf(
     await after()
   } catch (error) {
     throw statementError(error)
+  } finally {
+    // Whoever stops reading wants no more of it.
+    if (!isWhole) cancel()
   }
 }
 
@@ -124,8 +131,11 @@ export function createStatements({ client, names, segments }: StatementParts) {
         ...(signal ? { signal } : {}),
       }
       const body = await client.open(request)
-      return await readAnswer(body, async () => {
-        if (ranges.size > 0) await vouch()
+      return await readAnswer(body, {
+        after: async () => {
+          if (ranges.size > 0) await vouch()
+        },
+        cancel: () => client.cancel(sqlQueryId),
       })
     } catch (error) {
       if (error instanceof DruidError && error.lost?.isGivenUp) client.cancel(sqlQueryId)

@@ -1,11 +1,6 @@
 // Calls -> values of core/sql.ts, by the allow-list of core/sql-functions.ts. Times that are known
 // beforehand become instants here: CURRENT_TIMESTAMP is one moment in all of a statement.
-import {
-  type SqlBase,
-  type SqlFunction,
-  SqlStar,
-  SqlType,
-} from 'druid-query-toolkit'
+import { type SqlBase, type SqlFunction, SqlStar, SqlType } from 'druid-query-toolkit'
 import { bucketStart } from '#core/buckets.ts'
 import { castTypes, type SqlCall, type SqlExpr } from '#core/sql.ts'
 import { extractUnits, sketchFunctions, sqlFunctions, timeUnits } from '#core/sql-functions.ts'

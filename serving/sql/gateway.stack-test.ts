@@ -2,6 +2,8 @@ import test, { type TestFn } from 'ava'
 import { openDruid } from '../../tests/support/druid.ts'
 import { seed } from '../../tests/support/random-clicks.ts'
 import { stackSettings } from '../../tests/support/stack.ts'
+import { fixtureRequests } from './testing/fixtures.ts'
+import { openSqlServing } from './testing/instance.ts'
 import { tryIsolation, withoutPredicate } from './testing/isolation.ts'
 import { clicksOf, fill } from './testing/rig.ts'
 import { testSqlGateway } from './testing/suite.ts'
@@ -29,4 +31,19 @@ test.serial('druid: hostile statements see not one row of another tenant', async
     withoutPredicate(statement, 'all')
   const broken = await tryIsolation({ ...stores, count: 60, mutate })
   t.true(broken.leaks.length > 5, 'a predicate that is gone is noticed')
+})
+
+test.serial('druid: what Superset and Grafana send is answered', async (t) => {
+  const { app, keys } = await openSqlServing(t, await openDruid(t, stackSettings(t)), ['adv-1'])
+  for (const { what, body } of fixtureRequests) {
+    const headers = { authorization: `Bearer ${keys.advertiser}` }
+    const answer = await app.inject({
+      method: 'POST',
+      url: '/druid/v2/sql',
+      payload: body,
+      headers,
+    })
+    t.is(answer.statusCode, 200, `${what}: ${body.query}: ${answer.body.slice(0, 300)}`)
+    t.true(answer.json().length > 0, `${what}: ${body.query}`)
+  }
 })

@@ -2,6 +2,7 @@
 import test, { type ExecutionContext } from 'ava'
 import { limits } from '#schemas/limits.ts'
 import { openEmbedded } from './testing/embedded.ts'
+import { fixtureRequests } from './testing/fixtures.ts'
 import { openSqlServing } from './testing/instance.ts'
 import { boundary } from './testing/rig.ts'
 
@@ -172,4 +173,13 @@ test.serial('many rows flow, and too many are refused', async (t) => {
   t.true(all.json().length > 5_000)
   const some = await post({ query: rows('1'), context: { sqlOuterLimit: 3 } }, 'admin')
   t.is(some.json().length, 3)
+})
+
+test.serial('what Superset and Grafana send is answered', async (t) => {
+  const { post } = await open(t)
+  for (const { what, body } of fixtureRequests) {
+    const answer = await post(body, 'advertiser')
+    t.is(answer.statusCode, 200, `${what}: ${body.query}: ${answer.body.slice(0, 300)}`)
+    t.true(answer.json().length > 0 || /WHERE FALSE/i.test(body.query), `${what}: ${body.query}`)
+  }
 })
