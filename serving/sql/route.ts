@@ -51,12 +51,8 @@ export function addSqlRoute(app: Server, deps: SqlRouteDeps): void {
       url,
       bodyLimit: bodyBytesMax,
       errorHandler: sendDruidError,
-      schema: {
-        hide: url.endsWith('/'),
-        tags: ['sql'],
-        summary: 'Druid SQL over the logical tables',
-        description: 'See docs/BI.md.',
-      },
+      // The API's description is of /v1/; of this one docs/BI.md and Druid's own docs tell.
+      schema: { hide: true },
       // Before the body is read: strangers send none.
       onRequest: async (request) => {
         await authenticate(deps.lookup, asBearer(request.headers.authorization), everyRole)
