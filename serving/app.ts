@@ -124,7 +124,7 @@ export async function buildApp(deps: ServingDeps) {
   addClickRoute(app, { receipts: deps.receipts })
   addFreshnessRoute(app, shared)
   addLiveRoute(app, { hub, lookup })
-  addSqlRoute(app, { ...shared, olap, constants, lookup, queryTimeoutMs: deps.queryTimeoutMs })
+  addSqlRoute(app, { ...shared, olap, constants, queryTimeoutMs: deps.queryTimeoutMs })
   app.addHook('onClose', () => constants.close())
   addStatusRoute(app, { ...shared, olap })
   addRebuildRoutes(app, { catalogue, control, now })

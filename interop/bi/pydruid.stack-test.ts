@@ -15,7 +15,7 @@ async function talk(t: ExecutionContext, parts: LoadParts): Promise<void> {
   const python = await openPython(requirements)
   const { app, catalogue, batch, speed } = await openSqlServing(t, parts, ['mine', 'foreign'])
   const url = await app.listen({ host: '127.0.0.1', port: 0 })
-  const key = await createApiKey(catalogue, now, { role: 'advertiser', advertiserId: 'mine' })
+  const key = await createApiKey(catalogue, now, { role: 'advertiser', advertiserIds: ['mine'] })
   const got = JSON.parse(await python.run('bi/pydruid_client.py', [url, key]))
 
   const shown = [

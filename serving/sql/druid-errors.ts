@@ -20,7 +20,7 @@ export function sendDruidError(error: unknown, request: FastifyRequest, reply: F
   const { status, title, fix, retryable } = errors[code]
   if (status >= 500)
     request.log.error({ err: error, route: request.routeOptions.url }, 'statement failed')
-  if (status === 401) reply.header('www-authenticate', 'Basic realm="clickledger", charset="UTF-8"')
+  if (status === 401) reply.header('www-authenticate', 'Bearer')
   if (retryable && status !== 500) reply.header('retry-after', String(retryAfterSeconds))
   reply
     .code(status)

@@ -1,9 +1,9 @@
-// POST /druid/v2/sql, as Druid's clients call it. The key comes as a bearer token, or as the password
-// of HTTP Basic, which is all that BI tools offer; the user name says nothing.
+// POST /druid/v2/sql, as Druid's clients call it. BI tools send the key as the password of HTTP Basic,
+// which serving/auth.ts reads like a bearer token.
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { limits } from '#schemas/limits.ts'
 import { callerOf } from '../admission/caller.ts'
-import { authenticate, everyRole, type KeyLookup, tenantFilters } from '../auth.ts'
+import { everyRole, principalOf, tenantFilters } from '../auth.ts'
 import type { Server } from '../server.ts'
 import { sendDruidError } from './druid-errors.ts'
 import { contentTypes } from './formats.ts'
@@ -13,24 +13,8 @@ import { parseSqlRequest } from './request.ts'
 /** Room for escapes, parameters and context around the statement. */
 const bodyBytesMax = limits.sqlBytesMax * 4
 
-/** The header with the key as a bearer token, however it came. */
-export function asBearer(header: string | undefined): string | undefined {
-  const match = /^Basic +([A-Za-z0-9+/=]+)$/i.exec(header ?? '')
-  if (!match?.[1]) return header
-  const pair = Buffer.from(match[1], 'base64').toString('utf8')
-  return `Bearer ${pair.slice(pair.indexOf(':') + 1)}`
-}
-
-export interface SqlRouteDeps extends SqlDeps {
-  readonly lookup: KeyLookup
-}
-
-async function answer(deps: SqlRouteDeps, request: FastifyRequest, reply: FastifyReply) {
-  const principal = await authenticate(
-    deps.lookup,
-    asBearer(request.headers.authorization),
-    everyRole,
-  )
+async function answer(deps: SqlDeps, request: FastifyRequest, reply: FastifyReply) {
+  const principal = principalOf(request)
   const asked = parseSqlRequest(request.body)
   const outcome = await answerSql(deps, asked, tenantFilters(principal), callerOf(principal, reply))
   const { body, boundary, watermark, isDegraded } = outcome
@@ -44,19 +28,16 @@ async function answer(deps: SqlRouteDeps, request: FastifyRequest, reply: Fastif
     .send(body)
 }
 
-export function addSqlRoute(app: Server, deps: SqlRouteDeps): void {
+export function addSqlRoute(app: Server, deps: SqlDeps): void {
   for (const url of ['/druid/v2/sql', '/druid/v2/sql/']) {
     app.route({
       method: 'POST',
       url,
+      config: { roles: everyRole },
       bodyLimit: bodyBytesMax,
       errorHandler: sendDruidError,
       // The API's description is of /v1/; of this one docs/BI.md and Druid's own docs tell.
       schema: { hide: true },
-      // Before the body is read: strangers send none.
-      onRequest: async (request) => {
-        await authenticate(deps.lookup, asBearer(request.headers.authorization), everyRole)
-      },
       handler: (request, reply) => answer(deps, request, reply),
     })
   }
