@@ -14,6 +14,7 @@ const benchmarks = {
   query: [10_000_000, 24, 15],
   year: [2_000_000, 15],
   reports: [10_000_000, 24, 40, 1_000, 5_000],
+  'sql-rewrite': [500],
 } as const satisfies Record<string, readonly number[]>
 
 type Name = keyof typeof benchmarks

@@ -8,6 +8,7 @@ import { runQueryBench } from './query.ts'
 import { runRebuildBench } from './rebuild.ts'
 import { runReportsBench } from './reports.ts'
 import { runSpeedBench } from './speed-layer.ts'
+import { benchSqlRewrite } from './sql-rewrite.ts'
 import type { BenchResult } from './support/report.ts'
 import { runYearBench } from './year.ts'
 
@@ -61,4 +62,8 @@ test.serial('year: days answer as minutes do', async (t) => {
 test.serial('reports: those through the API have the rows of the query', async (t) => {
   const sizes = { clicks: 5_000, hours: 2, times: 2, rate: 100, equal: 50 }
   hasFigures(t, await runReportsBench(sizes), 6)
+})
+
+test('SQL rewrite: every statement of the fixtures', (t) => {
+  hasFigures(t, benchSqlRewrite(3), 5)
 })

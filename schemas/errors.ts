@@ -123,6 +123,12 @@ export const errors = {
     title: 'The answer that the cursor belongs to can no longer be continued.',
     fix: 'Begin again without `cursor`: published numbers have changed since, and pages of two answers would not add up.',
   },
+  'sql-refused': {
+    status: 400,
+    retryable: false,
+    title: 'The SQL statement is not answered.',
+    fix: 'See `detail` for the reason; docs/BI.md lists what is answered.',
+  },
   'query-timeout': {
     status: 504,
     retryable: true,

@@ -30,6 +30,19 @@ export const limits = {
   cursorCharsMax: 4_096,
   reportFiltersMax: 20,
   reportFilterValuesMax: 200,
+  /** Bytes of a SQL statement. */
+  sqlBytesMax: 64 * 1024,
+  /** Brackets, CASE and NOT of a statement: what can be nested. */
+  sqlBracketsMax: 1_000,
+  /** Levels of nesting, and parts of a statement in all. */
+  sqlDepthMax: 50,
+  sqlPartsMax: 20_000,
+  /** Tables that a statement reads, those behind each mention of a WITH included. */
+  sqlTablesMax: 32,
+  sqlParametersMax: 1_000,
+  /** Rows of the answer to a statement. */
+  sqlRowsMax: 100_000,
+  sqlPatternCharsMax: 200,
 } as const
 
 /** A click's own time may be this far from the server's clock: [-7 days, +5 minutes]. */

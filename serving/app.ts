@@ -8,6 +8,7 @@ import type { Clock } from '#platform/clock.ts'
 import type { EventLog } from '#platform/event-log/port.ts'
 import { createKeyUse } from '#platform/key-use.ts'
 import type { Logger } from '#platform/log.ts'
+import { createConstantStore } from '#platform/olap/duckdb-constants.ts'
 import type { OlapStore } from '#platform/olap/port.ts'
 import type { MetricName } from '#schemas/metrics.ts'
 import { dayMs } from '#schemas/paths.ts'
@@ -43,6 +44,7 @@ import { addRestatementRoute } from './routes/restatements.ts'
 import { addStatusRoute } from './routes/status.ts'
 import { addSystemRoutes, createReadiness } from './routes/system.ts'
 import { buildServer } from './server.ts'
+import { addSqlRoute } from './sql/route.ts'
 
 /** A longer queue would only make every answer old. */
 const waitingPerQuery = 16
@@ -52,7 +54,7 @@ const live = { everyMs: 1_000, clientsMax: 1_000, questionsMax: 200 } as const
 
 export interface ServingDeps {
   readonly catalogue: Catalogue
-  readonly olap: Pick<OlapStore, 'query' | 'realtime' | 'health'>
+  readonly olap: Pick<OlapStore, 'query' | 'sql' | 'realtime' | 'health'>
   /** Opens the event log once, and gives the same one again. */
   readonly log: () => Promise<EventLog>
   readonly clock: Clock
@@ -112,6 +114,7 @@ export async function buildApp(deps: ServingDeps) {
   const shared = {
     ...{ catalogue, gate, answers, memory, facts, approximate, now, cursorKey, speedRetentionMs },
   }
+  const constants = createConstantStore()
   const hub = createLiveHub({ ...shared, clock }, live)
   const app = await buildServer({ logger: deps.logger, metrics })
   const routes = protectRoutes(app, lookup)
@@ -121,6 +124,8 @@ export async function buildApp(deps: ServingDeps) {
   addClickRoute(app, { receipts: deps.receipts })
   addFreshnessRoute(app, shared)
   addLiveRoute(app, { hub, lookup })
+  addSqlRoute(app, { ...shared, olap, constants, queryTimeoutMs: deps.queryTimeoutMs })
+  app.addHook('onClose', () => constants.close())
   addStatusRoute(app, { ...shared, olap })
   addRebuildRoutes(app, { catalogue, control, now })
   addBackfillRoutes(app, shared)

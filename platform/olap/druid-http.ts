@@ -2,7 +2,7 @@
 // decide what it means. The body of a request is never part of an error: it can hold secrets.
 import { randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
-import { Agent } from 'undici'
+import { Agent, type Dispatcher } from 'undici'
 import { ClickledgerError } from '#schemas/errors.ts'
 import type { Settings } from '../config.ts'
 import { backoffMs } from '../wait.ts'
@@ -53,6 +53,10 @@ export interface DruidClient {
    * @param parameters - values of `?`, all strings
    */
   sql(query: string, options?: SqlOptions): Promise<SqlValue[][]>
+  /** An answer as it comes: not parsed, not asked again. @throws DruidError */
+  open(request: DruidRequest): Promise<Dispatcher.ResponseData['body']>
+  /** Best effort: ends a statement by its `sqlQueryId`. */
+  cancel(sqlQueryId: string, server?: string): void
   close(): Promise<void>
 }
 
@@ -110,12 +114,14 @@ export function createDruidClient(settings: Settings): DruidClient {
       : {}),
   }
 
-  const ask = async ({ path, body, server, method, signal, timeoutMs = 10_000 }: DruidRequest) => {
+  const send = async <T>(
+    { path, body, server, method, signal, timeoutMs = 10_000 }: DruidRequest,
+    read: (response: Dispatcher.ResponseData) => Promise<T>,
+  ): Promise<T> => {
     const url = new URL(`${server ?? base}${path}`)
     const late = AbortSignal.timeout(timeoutMs)
     const enough = signal ? AbortSignal.any([signal, late]) : late
     let status = 0
-    let text = ''
     try {
       const response = await agent.request({
         origin: url.origin,
@@ -126,16 +132,18 @@ export function createDruidClient(settings: Settings): DruidClient {
         signal: enough,
       })
       status = response.statusCode
-      text = await response.body.text()
+      if (status >= 200 && status < 300) return await read(response)
+      throw new DruidError(status, messageOf(status, parsed(await response.body.text())))
     } catch (cause) {
+      if (cause instanceof DruidError) throw cause
       const { code, message } = cause as Error & { code?: string | number }
       const why = typeof code === 'string' ? code : message
       const lost = { isUnanswered: status === 0, isGivenUp: enough.aborted }
       throw new DruidError(0, `no answer from ${url.origin}: ${why}`, cause, lost)
     }
-    if (status >= 200 && status < 300) return parsed(text)
-    throw new DruidError(status, messageOf(status, parsed(text)))
   }
+  const ask = (request: DruidRequest): Promise<unknown> =>
+    send(request, async ({ body }) => parsed(await body.text()))
 
   const askTwice = async (request: DruidRequest) => {
     try {
@@ -147,7 +155,7 @@ export function createDruidClient(settings: Settings): DruidClient {
     }
   }
   /** A closed connection alone does not stop a query. Best effort: it also has a time-out in Druid. */
-  const cancel = (sqlQueryId: string, server: string | undefined): void => {
+  const cancel = (sqlQueryId: string, server?: string): void => {
     const path = `/druid/v2/sql/${sqlQueryId}`
     const at = server ? { server } : {}
     void ask({ path, method: 'DELETE', timeoutMs: cancelMs, ...at }).catch(() => {})
@@ -155,6 +163,8 @@ export function createDruidClient(settings: Settings): DruidClient {
 
   return {
     ask,
+    cancel,
+    open: (request) => send(request, async ({ body }) => body),
     async askAgain(request) {
       for (let attempt = 1; ; attempt++) {
         try {

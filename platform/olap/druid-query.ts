@@ -1,7 +1,7 @@
 // A ReportQuery as Druid SQL: one native query over the views it needs, each on its side by `layer`.
 // Uniques are merged sketches. Values travel as parameters; instants are literals made of numbers.
 import type { Interval } from '#core/boundary.ts'
-import { planGrains } from '#core/grain.ts'
+import { type GrainSplit, planGrains } from '#core/grain.ts'
 import { afterSql, isMetricKey, type SortKey, totalOrder } from '#core/report-order.ts'
 import type { Filter, Granularity, ReportQuery, ReportRow } from '#core/report-query.ts'
 import { isDimension } from '#schemas/dimensions.ts'
@@ -56,8 +56,10 @@ function filterSql({ dimension, kind, values }: Filter): DruidSql {
 }
 
 /** @throws ClickledgerError `not-kept` */
-export function viewRanges(query: ReportQuery): ViewRanges {
-  const { batch, speed } = planGrains(query)
+export const viewRanges = (query: ReportQuery): ViewRanges => rangesOfSplit(planGrains(query))
+
+/** What a split reads of each view. */
+export function rangesOfSplit({ batch, speed }: GrainSplit): ViewRanges {
   const pieces = [
     ...batch.map((part) => ({ view: grainViews[part.grain] as View, range: part })),
     ...(speed ? [{ view: 'speed' as const, range: speed }] : []),
@@ -72,9 +74,16 @@ export function viewRanges(query: ReportQuery): ViewRanges {
 const withinSql = ({ start, end }: Interval) =>
   `__time >= ${timestampSql(start)} AND __time < ${timestampSql(end)}`
 
-/** FROM and WHERE without the filters. Only an outer range of time prunes segments. */
-function sourceSql(query: ReportQuery, names: DruidNames, ranges: ViewRanges): string {
-  const views = [...ranges.keys()]
+/**
+ * FROM and WHERE without the filters, within `query`. Only an outer range of time prunes segments.
+ * @param views - what FROM names, at least the views of the ranges
+ */
+export function sourceSql(
+  query: Interval,
+  names: DruidNames,
+  ranges: ViewRanges,
+  views: readonly View[] = [...ranges.keys()],
+): string {
   const [only = 'speed'] = views
   if (views.length <= 1) return `"${names[only]}" WHERE ${withinSql(query)} AND layer = '${only}'`
   const each = [...ranges].map(

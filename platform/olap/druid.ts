@@ -19,6 +19,7 @@ import { type SegmentWatch, watchSegments } from './druid-segments.ts'
 import { setUpDruid, submitSupervisor } from './druid-setup.ts'
 import { createShown } from './druid-shown.ts'
 import { type DruidNames, druidNames, grainViews } from './druid-specs.ts'
+import { createStatements } from './druid-sql.ts'
 import { createTasks } from './druid-tasks.ts'
 import type { HourTotals, OlapHealth, OlapStore } from './port.ts'
 
@@ -89,6 +90,8 @@ function storeOf(parts: StoreParts): OlapStore {
     return rows.map((row) => toReportRow(report, row))
   }
 
+  const statements = createStatements({ client, names, segments })
+
   const hourTotals: OlapStore['hourTotals'] = async (side, start, end) => {
     const view = side === 'batch' ? 'hour' : 'speed'
     const sums = sumMetrics.map(({ name }) => `SUM("${name}")`).join(', ')
@@ -148,6 +151,7 @@ function storeOf(parts: StoreParts): OlapStore {
     loadedHours: (hours, finest) => told(loads.loadedHours(hours, finest)),
     hourTotals: (view, start, end) => told(hourTotals(view, start, end)),
     query: (report, signal) => told(query(report, signal)),
+    sql: statements,
     dropSpeedBefore: (time) =>
       told(inTurn(() => dropSpeedHours(client, names, time, stopping.signal))),
     dropBatch: (grain, days) =>

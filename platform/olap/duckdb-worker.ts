@@ -20,13 +20,16 @@ import {
   replaceDay,
   withDroppedHours,
 } from './duckdb-batch.ts'
+import { createSqlCursors } from './duckdb-cursors.ts'
 import { compileReportQuery } from './duckdb-query.ts'
 import { rowsOf } from './duckdb-sql.ts'
+import { statementSettings } from './duckdb-statement.ts'
 import { startTail } from './duckdb-tail.ts'
 import { createTables, dropSpeedBefore, hourTotals } from './duckdb-views.ts'
 import type { HourLoad, OlapStore } from './port.ts'
 
 const queryConnections = 3
+const statementConnections = 3
 const waitingQueriesMax = 200
 
 const { settings, clock: sharedClock } = workerData as DuckDbWorkerData
@@ -83,6 +86,32 @@ async function withConnection<T>(work: (c: DuckDBConnection) => Promise<T>): Pro
   }
 }
 
+// Statements have connections of their own: reports never wait for them.
+const statements: DuckDBConnection[] = []
+for (let i = 0; i < statementConnections; i++) {
+  const connection = await db.connect()
+  for (const sql of statementSettings) await connection.run(sql)
+  statements.push(connection)
+}
+const statementsWaiting: ((connection: DuckDBConnection) => void)[] = []
+const cursors = createSqlCursors({
+  async take() {
+    const connection = statements.pop()
+    if (connection) return connection
+    if (statementsWaiting.length >= waitingQueriesMax) {
+      throw new ClickledgerError('unavailable', 'too many statements are waiting')
+    }
+    const { promise, resolve } = Promise.withResolvers<DuckDBConnection>()
+    statementsWaiting.push(resolve)
+    return promise
+  },
+  give(connection) {
+    const next = statementsWaiting.shift()
+    if (next) next(connection)
+    else statements.push(connection)
+  },
+})
+
 async function runQuery(query: ReportQuery, signal?: AbortSignal): Promise<ReportRow[]> {
   return withConnection(async (connection) => {
     signal?.throwIfAborted() // while it waited
@@ -124,7 +153,7 @@ function inTurn<T>(work: () => Promise<T>): Promise<T> {
   return result
 }
 
-const store: OlapStore = {
+const store: Omit<OlapStore, 'sql'> = {
   realtime: async () => ({ applied: tail.applied }),
   async health() {
     const ends = await log.endOffsets(topics.judged.name)
@@ -157,6 +186,7 @@ const store: OlapStore = {
   dropSpeedBefore: (time) => inTurn(() => dropSpeedBefore(loading, time)),
   dropBatch: (grain, days) => inTurn(() => dropBatch(loading, grain, days)),
   async close() {
+    await cursors.end()
     await tail.close()
     await loads
     await writing.run('CHECKPOINT').catch(() => {}) // queries may still hold a snapshot; the WAL stays
@@ -167,4 +197,4 @@ const store: OlapStore = {
 }
 
 if (!parentPort) throw new Error('duckdb-worker.ts runs as a thread of duckdb.ts')
-serveCalls(parentPort, { ...store, ready: async () => true })
+serveCalls(parentPort, { ...store, ...cursors, ready: async () => true })

@@ -1,8 +1,10 @@
 // The OLAP store in a DuckDB file, behind a thread of its own. One process at a time owns the file.
 import { Worker } from 'node:worker_threads'
+import type { SqlAnswer, SqlStatement, SqlValue } from '#core/sql.ts'
 import type { SharedClock } from '../clock.ts'
 import type { Settings } from '../config.ts'
 import { callWorker } from '../thread-calls.ts'
+import type { SqlCursors } from './duckdb-cursors.ts'
 import type { OlapStore } from './port.ts'
 
 export interface DuckDbWorkerData {
@@ -26,16 +28,44 @@ export async function openDuckDbStore(options: DuckDbOptions): Promise<OlapStore
   worker.on('error', (error) => {
     if (!closing) onFailure(error)
   })
-  const store = callWorker<OlapStore & { ready(): Promise<boolean> }>(worker)
-  await store.ready()
-  return new Proxy(store, {
-    get(target, method, receiver) {
-      if (method !== 'close') return Reflect.get(target, method, receiver)
-      return async () => {
-        closing = true
-        await target.close()
-        await worker.terminate()
-      }
+  const thread = callWorker<ThreadStore>(worker)
+  await thread.ready()
+  const own: Pick<OlapStore, 'close' | 'sql'> = {
+    sql: (statement, signal) => cursorAnswer(thread, statement, signal),
+    async close() {
+      closing = true
+      await thread.close()
+      await worker.terminate()
     },
+  }
+  return new Proxy(thread as unknown as OlapStore, {
+    get: (target, method) => Reflect.get(Object.hasOwn(own, method) ? own : target, method),
   })
+}
+
+type ThreadStore = Omit<OlapStore, 'sql'> & SqlCursors & { ready(): Promise<boolean> }
+
+/** The answer to a statement, fetched batch by batch as it is read. */
+export async function cursorAnswer(
+  thread: SqlCursors,
+  statement: SqlStatement,
+  signal?: AbortSignal,
+): Promise<SqlAnswer> {
+  const more = signal ? [signal] : []
+  const { cursor, columns } = await thread.sqlOpen(statement, ...more)
+  return {
+    columns,
+    rows: rowsOf(
+      () => thread.sqlNext(cursor, ...more),
+      () => thread.sqlClose(cursor),
+    ),
+  }
+}
+
+async function* rowsOf(next: () => Promise<SqlValue[][] | undefined>, close: () => Promise<void>) {
+  try {
+    for (let rows = await next(); rows; rows = await next()) yield rows
+  } finally {
+    await close()
+  }
 }

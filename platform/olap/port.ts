@@ -3,6 +3,7 @@
 import type { Interval } from '#core/boundary.ts'
 import type { Grain } from '#core/grain.ts'
 import type { ReportQuery, ReportRow } from '#core/report-query.ts'
+import type { SqlAnswer, SqlStatement } from '#core/sql.ts'
 
 export interface HourLoad {
   /** Start of the hour, ms. */
@@ -62,6 +63,13 @@ export interface OlapStore {
    *   when it has.
    */
   query(query: ReportQuery, signal?: AbortSignal): Promise<ReportRow[]>
+  /**
+   * Runs a statement. Reading its rows can fail like the call itself.
+   * @param signal - as of `query`, while rows are read too
+   * @throws ClickledgerError `sql-refused` with the reason, `unavailable`, `query-timeout`,
+   *   `query-too-large`
+   */
+  sql(statement: SqlStatement, signal?: AbortSignal): Promise<SqlAnswer>
   /**
    * Removes clicks of the speed view before `time`, which the boundary must have passed. Answers
    * lose them soon after.

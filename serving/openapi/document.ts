@@ -63,7 +63,7 @@ const notAsked = async () => {
 export async function describeServing(): Promise<OpenApi> {
   const { app } = await buildApp({
     catalogue: { query: notAsked, transaction: notAsked, close: async () => {} },
-    olap: { query: notAsked, realtime: notAsked, health: notAsked },
+    olap: { query: notAsked, sql: notAsked, realtime: notAsked, health: notAsked },
     log: notAsked,
     clock: { now: () => 0 },
     logger: createLogger('serving', 'silent'),

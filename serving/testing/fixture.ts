@@ -32,12 +32,21 @@ export interface FixtureOptions {
   readonly receipts?: ReceiptReader
   readonly queryTimeoutMs?: number
   /** What the app asks instead of the naive store. */
-  readonly store?: Pick<OlapStore, 'query' | 'realtime' | 'health'>
+  readonly store?: Pick<OlapStore, 'query' | 'realtime' | 'health'> &
+    Partial<Pick<OlapStore, 'sql'>>
   readonly jwt?: Omit<JwtOptions, 'now'>
   readonly logger?: Logger
   /** What the app sees instead of the catalogue itself. */
   wrapCatalogue?(catalogue: Catalogue): Catalogue
 }
+
+/** A store may be a proxy, which cannot be spread. */
+const withSql = (store: NonNullable<FixtureOptions['store']>, other: Pick<OlapStore, 'sql'>) => ({
+  query: (...args: Parameters<OlapStore['query']>) => store.query(...args),
+  realtime: () => store.realtime(),
+  health: () => store.health(),
+  sql: (...args: Parameters<OlapStore['sql']>) => store.sql?.(...args) ?? other.sql(...args),
+})
 
 export async function openFixture(t: ExecutionContext, options: FixtureOptions = {}) {
   const catalogue = await openTestCatalogue(t)
@@ -75,7 +84,7 @@ export async function openFixture(t: ExecutionContext, options: FixtureOptions =
   const olap = createNaiveOlap()
   const { app, facts, routes, keyUse } = await buildApp({
     catalogue: options.wrapCatalogue?.(catalogue) ?? catalogue,
-    olap: options.store ?? olap,
+    olap: options.store ? withSql(options.store, olap) : olap,
     log: async () => log,
     clock,
     logger: options.logger ?? createLogger('serving', process.env.TEST_LOG_LEVEL ?? 'silent'),

@@ -8,6 +8,7 @@ import { comparePositions, positionOf, totalOrder } from '#core/report-order.ts'
 import type { Filter, ReportQuery, ReportRow } from '#core/report-query.ts'
 import type { OlapStore } from '#platform/olap/port.ts'
 import type { DimensionName } from '#schemas/dimensions.ts'
+import { ClickledgerError } from '#schemas/errors.ts'
 import { type MetricName, metricByName } from '#schemas/metrics.ts'
 import type { Status } from '#schemas/verdicts.ts'
 
@@ -34,7 +35,7 @@ function count(name: MetricName, clicks: readonly NaiveClick[]): number {
   return new Set(members.filter((member) => member !== '')).size
 }
 
-export interface NaiveOlap extends Pick<OlapStore, 'query' | 'realtime' | 'health'> {
+export interface NaiveOlap extends Pick<OlapStore, 'query' | 'sql' | 'realtime' | 'health'> {
   readonly batch: NaiveClick[]
   readonly speed: NaiveClick[]
   readonly queries: ReportQuery[]
@@ -52,6 +53,9 @@ export function createNaiveOlap(): NaiveOlap {
     before: undefined,
     realtime: async () => ({ applied: olap.applied }),
     health: async () => ({ problems: [], lagRecords: 0, unavailableSegments: 0 }),
+    sql: async () => {
+      throw new ClickledgerError('unavailable', 'a naive store knows no SQL')
+    },
     async query(query) {
       olap.queries.push(query)
       await olap.before?.()
