@@ -93,6 +93,19 @@ test.serial('a key as a bearer token or as a password of HTTP Basic, and its ten
   t.is((await as({})).statusCode, 401)
 })
 
+test.serial('a statement that reads clicks is in the audit log, others are not', async (t) => {
+  const { post, catalogue } = await open(t)
+  await post({ query: 'SELECT 1 AS one' }, 'advertiser')
+  await post({ query: perAdvertiser, resultFormat: 'csv' }, 'advertiser')
+  const rows = await catalogue.query<{ action: string; detail: string }>(
+    "SELECT action, detail FROM audit_log WHERE action LIKE '%.export'",
+  )
+  t.deepEqual(
+    rows.map(({ action, detail }) => ({ action, ...JSON.parse(detail) })),
+    [{ action: 'sql.export', format: 'csv', statement: perAdvertiser }],
+  )
+})
+
 test.serial('headers say how far the answer is final', async (t) => {
   const { post } = await open(t)
   const { headers } = await post({ query: 'SELECT SUM(click_count) FROM clicks' }, 'advertiser')
