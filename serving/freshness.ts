@@ -11,6 +11,11 @@ import { ClickledgerError } from '#schemas/errors.ts'
 import { createWatermarkTracker, speedCandidate } from './watermark.ts'
 
 const gatherEveryMs = 200
+/**
+ * Up to this age facts are given while newer ones are being gathered: an older watermark claims less,
+ * and what has gone out of sight since is looked for after each query.
+ */
+const givenMaxMs = 600
 /** A layer that has not reported for this long is taken for dead. */
 const silentMs = 10_000
 /** Beyond this the answers are called `behind`. */
@@ -60,10 +65,12 @@ export function createFactsReader(deps: FactsDeps): FactsReader {
 
   const gather = async (): Promise<Facts> => {
     // Heartbeats before offsets: the offsets are then at least as new as what they are held against.
-    const ingest = await readHeartbeats(catalogue, 'ingest')
-    const speed = await readHeartbeats(catalogue, 'speed')
-    const archive = await readHeartbeats(catalogue, 'archive')
-    const serving = await readHeartbeats(catalogue, 'serving')
+    const [ingest, speed, archive, serving] = await Promise.all([
+      readHeartbeats(catalogue, 'ingest'),
+      readHeartbeats(catalogue, 'speed'),
+      readHeartbeats(catalogue, 'archive'),
+      readHeartbeats(catalogue, 'serving'),
+    ])
     const applied = await appliedNow()
     const now = clock.now()
     const { watermark, isDegraded } = tracker.update({ now, ingest, speed, applied })
@@ -71,16 +78,23 @@ export function createFactsReader(deps: FactsDeps): FactsReader {
     return { at: now, watermark: proven, isDegraded, applied, ingest, speed, archive, serving }
   }
 
+  const gatherAnew = async (): Promise<Facts> => {
+    const facts = await gather()
+    last = facts
+    lastReadAt = performance.now()
+    return facts
+  }
+
   return {
     async read() {
-      if (last && performance.now() - lastReadAt < gatherEveryMs) return last
-      running ??= gather().finally(() => {
+      const age = performance.now() - lastReadAt
+      if (last && age < gatherEveryMs) return last
+      running ??= gatherAnew().finally(() => {
         running = undefined
       })
-      const facts = await running
-      last = facts
-      lastReadAt = performance.now()
-      return facts
+      if (!last || age >= givenMaxMs) return running
+      running.catch(() => {}) // whoever asks when these are too old is told
+      return last
     },
     isWhole: async () => tracker.isWhole(await appliedNow()),
   }

@@ -80,13 +80,19 @@ function storeOf(parts: StoreParts): OlapStore {
   const { client, names, segments, realtime, loads, settings, log, stopping } = parts
   const timeoutMs = settings.CLICKLEDGER_QUERY_TIMEOUT
 
-  const query = async (asked: ReportQuery, signal?: AbortSignal): Promise<ReportRow[]> => {
+  const query = async (
+    asked: ReportQuery,
+    signal?: AbortSignal,
+    onRead?: () => void,
+  ): Promise<ReportRow[]> => {
     const report = narrowToPage(asked)
     const ranges = viewRanges(report)
     const { sql, parameters } = compileDruidQuery(report, names, ranges)
-    const rows = await segments.vouchFor(ranges, () =>
-      client.sql(sql, { parameters, timeoutMs, ...(signal ? { signal } : {}) }),
-    )
+    const rows = await segments.vouchFor(ranges, async () => {
+      const read = await client.sql(sql, { parameters, timeoutMs, ...(signal ? { signal } : {}) })
+      onRead?.()
+      return read
+    })
     return rows.map((row) => toReportRow(report, row))
   }
 
@@ -150,7 +156,7 @@ function storeOf(parts: StoreParts): OlapStore {
     replaceHours: (hours) => told(inTurn(() => loads.replaceHours(hours))),
     loadedHours: (hours, finest) => told(loads.loadedHours(hours, finest)),
     hourTotals: (view, start, end) => told(hourTotals(view, start, end)),
-    query: (report, signal) => told(query(report, signal)),
+    query: (report, signal, onRead) => told(query(report, signal, onRead)),
     sql: statements,
     dropSpeedBefore: (time) =>
       told(inTurn(() => dropSpeedHours(client, names, time, stopping.signal))),

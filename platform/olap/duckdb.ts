@@ -30,7 +30,9 @@ export async function openDuckDbStore(options: DuckDbOptions): Promise<OlapStore
   })
   const thread = callWorker<ThreadStore>(worker)
   await thread.ready()
-  const own: Pick<OlapStore, 'close' | 'sql'> = {
+  const own: Pick<OlapStore, 'close' | 'sql' | 'query'> = {
+    // Rows that are read are all there is: nobody is told before.
+    query: (query, signal) => thread.query(query, ...(signal ? [signal] : [])),
     sql: (statement, signal) => cursorAnswer(thread, statement, signal),
     async close() {
       closing = true

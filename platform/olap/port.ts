@@ -61,8 +61,10 @@ export interface OlapStore {
    *   `not-kept` where the query needs what was dropped
    * @param signal - aborted: nobody waits any more. The store ends the query, and the promise settles
    *   when it has.
+   * @param onRead - told once the rows are read, while the store may still be looking whether they are
+   *   all: what the caller has to look at afterwards need not wait for that
    */
-  query(query: ReportQuery, signal?: AbortSignal): Promise<ReportRow[]>
+  query(query: ReportQuery, signal?: AbortSignal, onRead?: () => void): Promise<ReportRow[]>
   /**
    * Runs a statement. Reading its rows can fail like the call itself.
    * @param signal - as of `query`, while rows are read too

@@ -14,8 +14,11 @@ export interface QueryGateOptions extends FairLimits {
 }
 
 export interface QueryGate {
-  /** @throws ClickledgerError `too-many-requests`, `query-timeout`, `client-gone`, `unavailable` */
-  query(query: ReportQuery, caller?: Caller): Promise<ReportRow[]>
+  /**
+   * @param onRead - told once the rows are read (platform/olap/port.ts); not by every store
+   * @throws ClickledgerError `too-many-requests`, `query-timeout`, `client-gone`, `unavailable`
+   */
+  query(query: ReportQuery, caller?: Caller, onRead?: () => void): Promise<ReportRow[]>
   /**
    * The same for any work on the store: it gets a place, a time limit and a signal.
    * @param work - settles only when the store has really ended it
@@ -108,7 +111,8 @@ export function createQueryGate(
 
   return {
     pass,
-    query: (query, caller = operatorsCaller) => pass(caller, (signal) => olap.query(query, signal)),
+    query: (query, caller = operatorsCaller, onRead) =>
+      pass(caller, (signal) => olap.query(query, signal, onRead)),
     load: queue.load,
   }
 }

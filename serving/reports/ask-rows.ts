@@ -45,9 +45,15 @@ const isSame = (a: Publication, b: Publication) =>
 export function askRows(parts: AskParts, query: ReportQuery, state: AskState): Promise<AskedRows> {
   const columns = 1 + query.dimensions.length + query.metrics.length
   return parts.answers.of([query, state], parts.caller, async (caller) => {
-    const rows = await parts.gate.query(query, caller)
-    const isWhole = (await parts.isWhole?.()) ?? true
-    const isSettled = isSame(await parts.publication(), state)
+    // Both are looked at after the rows were read, beside the store's own look at what it showed.
+    const lookAfter = () => Promise.all([parts.isWhole?.() ?? true, parts.publication()])
+    let looking: ReturnType<typeof lookAfter> | undefined
+    const rows = await parts.gate.query(query, caller, () => {
+      looking = lookAfter()
+      looking.catch(() => {}) // told below, unless the query itself fails
+    })
+    const [isWhole, publication] = await (looking ?? lookAfter())
+    const isSettled = isSame(publication, state)
     const isKept = isWhole && isSettled && state.publishing.length === 0
     return { value: { rows, isWhole, isSettled }, isKept, cells: rows.length * columns }
   })

@@ -98,10 +98,12 @@ export async function readState(deps: ReportDeps, request: ReportRequest): Promi
   const published = request.cursor
     ? await pinnedBoundary(deps, request.cursor)
     : await boundaryInForce(catalogue)
-  const publication = await readPublication(deps, request, published.boundary)
   const { start, batchEnd } = rangeRead(request, published.boundary)
-  const dropped = await readDropped(catalogue, start, batchEnd)
-  const ruleSet = await currentRuleSetVersion(catalogue)
+  const [publication, dropped, ruleSet] = await Promise.all([
+    readPublication(deps, request, published.boundary),
+    readDropped(catalogue, start, batchEnd),
+    currentRuleSetVersion(catalogue),
+  ])
   return { published, ...publication, facts, dropped, ruleSet }
 }
 
