@@ -26,7 +26,7 @@ export function reportQuestions({ start, end, boundary }: FilledRange): ReportQu
     start: Math.max(start, boundary - dayMs / 2),
     end: Math.min(end, boundary + dayMs / 2),
   }
-  const whole = { boundary, timeZone: 'UTC', limit: 50_001, offset: 0 } as const
+  const whole = { boundary, timeZone: 'UTC', limit: 50_001 } as const
   return [
     {
       label: 'simple: one ad, a day by minute',
@@ -42,15 +42,17 @@ export function reportQuestions({ start, end, boundary }: FilledRange): ReportQu
       },
     },
     {
-      label: 'complex: everything, ads by country',
+      label: 'complex: everything, the top 100 ads by country',
       path: '/v1/reports/clicks/timeseries',
       params: {
         ...{ start_time: iso(start), end_time: iso(end), granularity: 'all' },
         ...{ dimensions: 'ad_id,country', metrics: 'click_count' },
+        ...{ order: '-click_count', limit: '100' },
       },
       query: {
         ...{ ...whole, start, end, granularity: 'all', dimensions: ['ad_id', 'country'] },
-        ...{ metrics: ['click_count'], filters: [] },
+        ...{ metrics: ['click_count'], filters: [], limit: 101 },
+        order: [{ by: 'click_count', descending: true }],
       },
     },
   ]
