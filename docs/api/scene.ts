@@ -94,7 +94,8 @@ export async function startDocumented(t: ExecutionContext) {
       return { ...ids, URL: instance.servingUrl, KEY: instance.key }
     },
     after(answer: unknown): void {
-      const { run_id } = answer as { run_id?: unknown }
+      const { run_id, key_id } = answer as { run_id?: unknown; key_id?: unknown }
+      if (typeof key_id === 'string') ids.KEY_ID = key_id
       if (isPlanned && typeof run_id === 'string') ids.RUN_ID = run_id
     },
   }

@@ -34,6 +34,7 @@ const commonParameters: Readonly<Record<string, object>> = {
   ad_id: { description: 'Id of an ad.', examples: ['ad-1'] },
   advertiser_id: { description: 'Only what is of this advertiser.', examples: ['adv-1'] },
   after: { description: '`next` of the last page.', examples: ['ad-2'] },
+  campaign_id: { description: 'Only what is of this campaign.', examples: ['spring'] },
   cursor: { description: '`next` of the last page.', examples: ['WzUwMF0'] },
   dimension: { description: 'What the rows are.' },
   event_id: {
@@ -41,9 +42,20 @@ const commonParameters: Readonly<Record<string, object>> = {
     examples: ['019ca8f0-5c5e-7b1c-9d4e-3f1a2b3c4d5e'],
   },
   id: { description: 'Its id.', examples: ['3-17'] },
+  key_id: { description: 'Id of a key; not the key.', examples: ['key_5f0c1d2e3b4a6978'] },
   limit: { description: 'Items of a page.', examples: [100] },
+  publisher_id: { description: 'Only what is of this publisher.', examples: ['pub-1'] },
   run_id: { description: 'Id of a run.', examples: ['01998f2c-6d5e-7c5e-a6ef-1b1c8c1d2e3f'] },
   since: { description: '`next` of the last answer.', examples: ['1200'] },
+  slot: { description: 'Id of a placement.', examples: ['front-page'] },
+}
+
+/** Names that narrow a list in a query, and are what is asked for in a path. */
+const pathParameters: Readonly<Record<string, object>> = {
+  ...commonParameters,
+  advertiser_id: { description: 'Id of an advertiser.', examples: ['adv-1'] },
+  campaign_id: { description: 'Id of a campaign.', examples: ['spring'] },
+  publisher_id: { description: 'Id of a publisher.', examples: ['pub-1'] },
 }
 
 interface Described extends FastifySchema {
@@ -53,12 +65,12 @@ interface Described extends FastifySchema {
 }
 
 /** Says of parameters that many routes have what they are, where the route does not. */
-function withParameters(list: unknown): unknown {
+function withParameters(list: unknown, common: typeof commonParameters): unknown {
   const { properties, ...schema } = (list ?? {}) as { properties?: Record<string, object> }
   if (!properties) return list
   const described = Object.entries(properties).map(([name, own]) => [
     name,
-    { ...commonParameters[name], ...own },
+    { ...common[name], ...own },
   ])
   return { ...schema, properties: Object.fromEntries(described) }
 }
@@ -100,8 +112,10 @@ function describeRoute(schema: Described, url: string, route: RouteOptions) {
   return {
     description,
     ...schema,
-    ...(schema.querystring ? { querystring: withParameters(schema.querystring) } : {}),
-    ...(schema.params ? { params: withParameters(schema.params) } : {}),
+    ...(schema.querystring
+      ? { querystring: withParameters(schema.querystring, commonParameters) }
+      : {}),
+    ...(schema.params ? { params: withParameters(schema.params, pathParameters) } : {}),
     operationId: name,
     security: roles ? [{ key: [] }] : [],
     ...(roles ? { 'x-roles': roles } : {}),
