@@ -187,7 +187,7 @@ function addRotateRoute(app: Server, { catalogue, now, forgetKeys }: KeyRouteDep
   app.post(
     '/v1/keys/:key_id/rotate',
     {
-      config: { roles: admins },
+      config: { roles: admins, errors: ['key-state'] },
       preValidation: async (asked: { body: unknown }) => {
         asked.body ??= {} // all of it has defaults
       },
@@ -230,7 +230,7 @@ function addRevokeRoute(app: Server, { catalogue, now, forgetKeys }: KeyRouteDep
   app.delete(
     '/v1/keys/:key_id',
     {
-      config: { roles: admins },
+      config: { roles: admins, errors: ['key-state'] },
       schema: {
         ...administration(
           'Revoke an API key',

@@ -35,7 +35,10 @@ export async function addBulkRoute(app: Server, { catalogue, now }: BulkRouteDep
     scope.post(
       '/v1/ads::bulk',
       {
-        config: { roles: operators },
+        config: {
+          roles: operators,
+          errors: ['bad-request', 'payload-too-large', 'unsupported-media-type'],
+        },
         schema: {
           tags: ['catalogue'],
           summary: 'Create or update many ads, streamed',

@@ -168,12 +168,16 @@ function addReadRoutes(app: Server, resource: Resource, { catalogue }: ResourceR
   )
 }
 
+const conditional = ['precondition-failed', 'precondition-required'] as const
+/** What checks of a row find (serving/catalogue). */
+const refusals = ['ad-owner', 'bad-target'] as const
+
 function addPutRoute(app: Server, resource: Resource, deps: ResourceRouteDeps): void {
   const { catalogue, now } = deps
   app.put(
     `/v1/${resource.name}/:${resource.id}`,
     {
-      config: { roles: resource.writers },
+      config: { roles: resource.writers, errors: [...conditional, ...refusals] },
       schema: {
         ...{ tags: ['catalogue'], summary: `Create or replace one ${resource.one}` },
         description:
@@ -229,7 +233,7 @@ function addChangeRoutes(app: Server, resource: Resource, deps: ResourceRouteDep
   app.patch(
     `/v1/${resource.name}/:${resource.id}`,
     {
-      config: { roles: resource.writers },
+      config: { roles: resource.writers, errors: [...conditional, ...refusals] },
       schema: {
         ...{ tags: ['catalogue'], summary: `Change some fields of one ${resource.one}` },
         description: 'Needs `If-Match`. What the body leaves out stays.',
@@ -244,7 +248,7 @@ function addChangeRoutes(app: Server, resource: Resource, deps: ResourceRouteDep
   app.delete(
     `/v1/${resource.name}/:${resource.id}`,
     {
-      config: { roles: resource.writers },
+      config: { roles: resource.writers, errors: ['precondition-failed'] },
       schema: {
         ...{ tags: ['catalogue'], summary: `Archive one ${resource.one}` },
         description:
