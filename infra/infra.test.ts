@@ -67,6 +67,7 @@ test('what compose and kubernetes set is accepted by the layers', (t) => {
   const shared = {
     // Secrets come from elsewhere; that they come is what counts here.
     ...Object.fromEntries(secretNames.map((name) => [name, 'x'.repeat(32)])),
+    CLICKLEDGER_WEBHOOK_URL: 'https://hooks.example/secret-path',
     ...settingsFile('infra/kubernetes/base/settings.env'),
     ...settingsFile('infra/kubernetes/overlays/production/settings.env'),
   }
