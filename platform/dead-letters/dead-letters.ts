@@ -29,8 +29,9 @@ export type ReplayResult =
   | { readonly id: DeadLetterId; readonly state: 'undecodable'; readonly reason: string }
 
 const topic = topics.deadLetters.name
-/** The end of a partition may be a transaction's marker, behind which nothing comes. */
-const tailWaitMs = 200
+/** A log that shows nothing of what it has for so long is away: a shorter page would look like the end. */
+const readMs = 15_000
+const waitMs = 200
 
 function parseLetter({
   value,
@@ -54,16 +55,22 @@ export function parseDeadLetterId(id: DeadLetterId): [number, number] | undefine
   return match ? [Number(match[1]), Number(match[2])] : undefined
 }
 
-/** Up to `max` records from `from` on, of what is there. */
+/**
+ * Up to `max` records from `from` on, of those before `end`.
+ * @throws ClickledgerError `unavailable` where the log does not give them
+ */
 async function readSome(log: EventLog, partition: number, from: number, end: number, max: number) {
   const records: LogRecord[] = []
   if (from >= end) return records
   const reader = await log.reader(topic, partition, from)
   try {
+    const deadline = performance.now() + readMs
+    // The position passes the markers of transactions, too: it gets to the end.
     while (records.length < max && reader.position < end) {
-      const some = await reader.read(max - records.length, tailWaitMs)
-      if (some.length === 0) break
-      records.push(...some)
+      records.push(...(await reader.read(max - records.length, waitMs)))
+      if (performance.now() > deadline) {
+        throw new ClickledgerError('unavailable', 'The event log does not give its dead letters.')
+      }
     }
   } finally {
     await reader.close()
