@@ -140,7 +140,7 @@ test('a receiver that dies gets the rest when it is back; a sender that dies is 
   await receiver(t, take, first.port)
   await until(() => seen.length >= 10, { ...within, what: 'the other five' })
   checkOrder(t, seen, await idsOf(catalogue))
-  t.true(two.outcomes.length > 0)
+  await until(() => two.outcomes.length > 0, { ...within, what: 'the other has sent' })
 })
 
 test('of two senders one posts at a time, and none twice while nobody dies', async (t) => {
