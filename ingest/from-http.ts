@@ -6,6 +6,7 @@ import { limits } from '#schemas/limits.ts'
 import { type Answers, IngestResponse } from './answer.ts'
 import type { RouteName } from './counters.ts'
 import { readClickHeaders } from './request.ts'
+import { toldOf } from './told.ts'
 import type { Visit } from './visit.ts'
 
 export type Route = (visit: Visit) => void | Promise<void>
@@ -51,7 +52,7 @@ export function createIngestServer(options: FromHttpOptions): Server {
 
   const fail = (response: IngestResponse, error: unknown) => {
     if (error instanceof ClickledgerError) {
-      return answers.problem(response, error.code, error.message)
+      return answers.problem(response, error.code, toldOf(error))
     }
     onFault(error)
     answers.problem(response, 'internal')

@@ -21,6 +21,7 @@ import {
   reject,
 } from '../parse-click.ts'
 import { mayIdentify, parseClickQuery } from '../request.ts'
+import { toldOf } from '../told.ts'
 import type { Visit } from '../visit.ts'
 import type { WalWriter } from '../wal/writer.ts'
 
@@ -93,7 +94,7 @@ export function createTrackEvents(options: TrackEventsOptions) {
       }
       return { click: { ...click, publisher_id: click.publisher_id || owner }, ad }
     } catch (error) {
-      if (error instanceof ClickledgerError) return reject(error.code, error.message)
+      if (error instanceof ClickledgerError) return reject(error.code, toldOf(error))
       throw error
     }
   }

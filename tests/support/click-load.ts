@@ -65,6 +65,8 @@ interface PostResult {
   readonly accepted: boolean
   readonly event_id?: string
   readonly reason?: string
+  /** Of a problem that is the answer to all. */
+  readonly code?: string
 }
 
 /** Starts the clients. */
@@ -169,6 +171,8 @@ export function startLoad(options: LoadOptions): Load {
       if (result?.accepted) noteAccepted(event_id, impression_id, isLive)
       else if (mayBeTaken) ledger.unanswered.add(impression_id)
       else if (result?.reason === 'not-accepted') ledger.refused.add(impression_id)
+      // A key that this node has not seen yet, while the catalogue is away.
+      else if (body.code === 'unavailable') ledger.refused.add(impression_id)
       else ledger.strange.push(`POST: ${text}`)
     })
   }
