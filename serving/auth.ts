@@ -17,8 +17,6 @@ export const everyRole: readonly Role[] = ['advertiser', 'publisher', 'engineer'
 export const operators: readonly Role[] = ['engineer', 'admin']
 export const admins: readonly Role[] = ['admin']
 
-export type { KeyLookup }
-
 const principals = new WeakMap<FastifyRequest, Principal>()
 
 /** The holder of the key that the request came with. */

@@ -27,9 +27,15 @@ export function namedFault(error: unknown, files: ReadonlyMap<string, string>): 
   const { message } = error as Error
   const path = [...files.keys()].find((file) => message.includes(file))
   if (path === undefined) return error
-  const detail = `${files.get(path)} cannot be read; restore the object (${message})`
-  return new ClickledgerError('archive-gap', detail, error)
+  return unreadable(files.get(path) ?? path, message, error)
 }
+
+const unreadable = (key: string, message: string, cause: unknown): ClickledgerError =>
+  new ClickledgerError(
+    'archive-gap',
+    `${key} cannot be read; restore the object (${message})`,
+    cause,
+  )
 
 /** Local path -> object key of hours that are local. */
 export function keysOf(
@@ -61,8 +67,7 @@ export async function namingBroken<T>(
     for (const [path, key] of files) {
       const whole = `SELECT max(hash(t)) FROM read_parquet('${path}') t`
       await connection.run(whole).catch(({ message }: Error) => {
-        const detail = `${key} cannot be read; restore the object (${message})`
-        throw new ClickledgerError('archive-gap', detail, error)
+        throw unreadable(key, message, error)
       })
     }
     throw error

@@ -66,7 +66,7 @@ const columns: readonly Column<Letter>[] = [
 const bytesPerLine = 16
 
 /** Bytes as hex beside their characters, as `hexdump -C` shows them. */
-export function hexDump(bytes: Uint8Array): string {
+function hexDump(bytes: Uint8Array): string {
   const lines: string[] = []
   for (let at = 0; at < bytes.length; at += bytesPerLine) {
     const some = Buffer.from(bytes.subarray(at, at + bytesPerLine))

@@ -5,7 +5,7 @@ import { partitionKey } from '#core/identity.ts'
 import { decodeRawClick } from '#schemas/avro.ts'
 import { ClickledgerError } from '#schemas/errors.ts'
 import { type DeadLetter, topics } from '#schemas/topics.ts'
-import type { Catalogue, Queryable } from '../catalogue/port.ts'
+import { type Catalogue, places, type Queryable } from '../catalogue/port.ts'
 import type { EventLog, LogRecord } from '../event-log/port.ts'
 
 /** Where the letter itself stands on clicks.dlq: `partition-offset`. */
@@ -50,7 +50,7 @@ function parseLetter({
 }
 
 /** @returns partition and offset; undefined where the text is no id */
-export function parseDeadLetterId(id: DeadLetterId): [number, number] | undefined {
+function parseDeadLetterId(id: DeadLetterId): [number, number] | undefined {
   const match = /^(\d{1,6})-(\d{1,15})$/.exec(id)
   return match ? [Number(match[1]), Number(match[2])] : undefined
 }
@@ -82,7 +82,7 @@ async function replayedAt(catalogue: Queryable, ids: readonly string[]) {
   if (ids.length === 0) return new Map<string, number>()
   const rows = await catalogue.query<{ letter_id: string; replayed_at: number }>(
     `SELECT letter_id, replayed_at FROM dead_letter_replays
-     WHERE letter_id IN (${ids.map((_, i) => `$${i + 1}`).join(', ')})`,
+     WHERE letter_id IN (${places(ids.length)})`,
     [...ids],
   )
   return new Map(rows.map((row) => [row.letter_id, Number(row.replayed_at)]))

@@ -135,8 +135,3 @@ export async function revokeKey(tx: Queryable, now: number, keyId: string): Prom
   )
   return describe(await rowOf(tx, keyId), now)
 }
-
-/** What is known of a key. @throws ClickledgerError `not-found` */
-export async function describeKey(tx: Queryable, now: number, keyId: string): Promise<KeyRecord> {
-  return describe(await rowOf(tx, keyId), now)
-}

@@ -1,7 +1,8 @@
 // GET /v1/live: server-sent events with the last minutes' counts, once a second. A client that
 // reads too slowly skips events, one that does not read at all is let go.
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { authenticate, everyRole, type KeyLookup, principalOf, tenantFilters } from '../auth.ts'
+import type { KeyLookup } from '#platform/api-keys.ts'
+import { authenticate, everyRole, principalOf, tenantFilters } from '../auth.ts'
 import type { LiveEvent, LiveHub } from '../live-hub.ts'
 import { parseFilters } from '../reports/filters.ts'
 import { LiveParams } from '../schemas.ts'

@@ -5,12 +5,6 @@ import { metrics } from '#schemas/metrics.ts'
 
 export const tableNames: readonly LogicalTable[] = ['clicks', 'clicks_hour', 'clicks_day']
 
-export const tableDocs: Record<LogicalTable, string> = {
-  clicks: 'By minute and all dimensions.',
-  clicks_hour: 'By hour (UTC) and all dimensions.',
-  clicks_day: 'By day (UTC) and all dimensions.',
-}
-
 /** Columns of every logical table. */
 export const tableColumns: ReadonlyMap<string, SqlKind> = new Map<string, SqlKind>([
   ['__time', 'time'],
