@@ -63,10 +63,15 @@ test('a replay says what became of each, writes clicks once, and is audited', as
     ['e-1'],
   )
   const rows = await catalogue.query<{ detail: string }>(
-    "SELECT detail FROM audit_log WHERE action = 'dead-letters.replay' ORDER BY at",
+    "SELECT detail FROM audit_log WHERE action = 'dead-letters.replay'",
     [],
   )
-  t.deepEqual(JSON.parse(rows[0]?.detail ?? ''), { replayed: [data[0].id] })
+  // Both are of the same instant: their order says nothing.
+  const replayed = rows.map(({ detail }) => JSON.parse(detail).replayed)
+  t.deepEqual(
+    replayed.sort((one, other) => other.length - one.length),
+    [[data[0].id], []],
+  )
   for (const body of [{}, { ids: [], all: true }, { ids: ['3-17'], all: true }, { ids: ['x'] }]) {
     t.is((await replay(body)).statusCode, 400, JSON.stringify(body))
   }
