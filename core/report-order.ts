@@ -5,6 +5,7 @@ import { type DimensionName, isDimension } from '#schemas/dimensions.ts'
 import type { MetricName } from '#schemas/metrics.ts'
 import { bucketEnd } from './buckets.ts'
 import type { ReportQuery, ReportRow } from './report-query.ts'
+import { compareText } from './text-order.ts'
 
 export interface SortKey {
   /** `time` is the start of the bucket. A dimension or a metric must be one of the query's. */
@@ -42,9 +43,10 @@ function keyValue({ time, dimensions, metrics }: ReportRow, { by }: SortKey): st
 export const positionOf = (order: readonly SortKey[], row: ReportRow): Position =>
   order.map((key) => keyValue(row, key))
 
-const compareValues = (a: string | number, b: string | number) => (a < b ? -1 : a > b ? 1 : 0)
+const compareValues = (a: string | number, b: string | number) =>
+  typeof a === 'string' && typeof b === 'string' ? compareText(a, b) : Number(a) - Number(b)
 
-/** Compares rows, or a row with a position. */
+/** Compares rows, or a row with a position. Druid has another order of texts with characters beyond U+FFFF. */
 export function comparePositions(order: readonly SortKey[], a: Position, b: Position): number {
   for (const [i, { descending }] of order.entries()) {
     const compared = compareValues(a[i] ?? 0, b[i] ?? 0)

@@ -1,6 +1,7 @@
 // The meaning of a rule set, written to be read and not to be fast: for each click, look back.
 // Tests hold the streaming and the set-based interpreter to this.
 import type { ArchivedClick } from '#schemas/fields.ts'
+import { compareText } from '../text-order.ts'
 import {
   identityRule,
   isMarkRule,
@@ -18,13 +19,11 @@ export type JudgeableClick = Pick<
   KeyField | 'event_time' | 'advertiser_id' | 'marks' | 'raw_partition' | 'raw_offset'
 >
 
-const text = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0)
-
 /** The order between clicks, everywhere: event time, then event id; between copies, the log's order. */
 export function compareClicks(a: JudgeableClick, b: JudgeableClick): number {
   return (
     a.event_time - b.event_time ||
-    text(a.event_id, b.event_id) ||
+    compareText(a.event_id, b.event_id) ||
     a.raw_partition - b.raw_partition ||
     a.raw_offset - b.raw_offset
   )

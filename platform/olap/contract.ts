@@ -29,6 +29,8 @@ export interface OlapParts {
 export interface OlapContract {
   /** Opens an empty store; `reopen` closes it and opens it again. */
   open(t: ExecutionContext): Promise<OlapParts & { reopen(): Promise<OlapStore> }>
+  /** A text whose UTF-8 bytes sort as the store sorts the given text; itself where that is left out. */
+  sortKey?(text: string): string
 }
 
 /** Berlin's midnight, before the night in which it puts its clocks back. */

@@ -25,6 +25,8 @@ const contract: OlapContract = {
       },
     }
   },
+  // Druid compares texts as Java does, by UTF-16 code units.
+  sortKey: (text) => Buffer.from(text, 'utf16le').swap16().toString('hex'),
 }
 testOlapContract(test.serial as TestFn, 'druid', contract)
 testRollupContract(test.serial as TestFn, 'druid', contract)

@@ -21,13 +21,16 @@ export function clickWith(fields: Partial<ArchivedClick>): ArchivedClick {
 
 const oneOf = (...values: string[]) => fc.constantFrom(...values)
 
+/** UTF-8 orders the last two otherwise than UTF-16 does. */
+const idBegins = ['id', '\uffee', '😀']
+
 /** Clicks with times in [0, spanMs); positions are their index. */
 export function randomClicks(options: { spanMs: number; ids: number; max: number }) {
   const click = fc.record({
     event_time: fc.integer({ min: 0, max: options.spanMs - 1 }),
     event_id: fc
       .integer({ min: 0, max: options.ids })
-      .map((n) => `id-${String(n).padStart(6, '0')}`),
+      .map((n) => `${idBegins[n % idBegins.length]}-${String(n).padStart(6, '0')}`),
     advertiser_id: oneOf('adv-1', 'adv-2'),
     ad_id: oneOf('ad-1', 'ad-2', 'ad-3'),
     impression_id: oneOf('', 'imp-1', 'imp-2', 'imp-3', 'imp-4'),
