@@ -246,7 +246,7 @@ export const settings = {
   },
   CLICKLEDGER_REBUILD_TASK_CLICKS: {
     type: 'int',
-    default: '8000000',
+    default: '4000000',
     min: 1,
     doc: 'Clicks of neighbouring hours that one rebuild task takes together, at most (an hour is never split).',
   },

@@ -71,59 +71,124 @@ function scopeColumns(rule: RepeatRule): string[] {
   return [...base, ...keyColumns(rule).filter((name) => !base.includes(name))]
 }
 
-/** Unmarked clicks whose key occurs more than `after` times: all that the rule can ever catch or count. */
-function scopeSql(ruleSet: RuleSet, rule: RepeatRule, range: TimeRange, slice: Slice): string {
-  const key = keyColumns(rule)
-  const looked = all([
-    within(range.start - rule.windowMs, range.end),
-    slice(key),
-    ...present(rule),
-    `NOT (${isMarked(ruleSet)})`,
-  ])
-  const columns = scopeColumns(rule)
-  const hashes = `(SELECT ${hashed(key)} FROM clicks WHERE ${looked})`
-  // With a window wider than the range, most keys of the look-back never occur in the range.
-  const isWide = rule.windowMs > range.end - range.start
-  const inside = `SELECT ${hashed(key)} FROM clicks WHERE ${all([inRange(range), slice(key), ...present(rule)])}`
-  const frequent = frequentSql(hashes, isWide ? inside : undefined, rule.after)
-  return `SELECT ${columns.map((name) => `c.${name}`).join(', ')}
-    FROM (SELECT ${columns.join(', ')}, ${hashed(key)} FROM clicks WHERE ${looked}) c
-    SEMI JOIN ${frequent} k ON c.key_hash = k.key_hash`
+/** Rows to find: those of a range and its look-back whose key occurs often enough. */
+interface Search {
+  /** Of the table of rows that were found in the look-back. */
+  readonly prior: string
+  readonly key: readonly string[]
+  readonly columns: readonly string[]
+  /** Terms that hold for all rows that count. */
+  readonly terms: readonly string[]
+  /** The look-back begins after this event time. */
+  readonly from: number
+  /** Queries of key hashes: no row of the look-back is sought but with one of these. */
+  readonly watched: readonly string[]
+  /** Found are rows whose key occurs more often. */
+  readonly after: number
+  readonly range: TimeRange
+  readonly slice: Slice
 }
 
-/** Hashes that occur more than `after` times, of those that also occur in `among` if it is given. */
-function frequentSql(hashes: string, among: string | undefined, after: number): string {
-  const narrowed = among
-    ? `${hashes} n SEMI JOIN (${among}) r ON n.key_hash = r.key_hash`
-    : `${hashes} n`
-  return `(SELECT n.key_hash FROM ${narrowed} GROUP BY n.key_hash HAVING count(*) > ${after})`
+/**
+ * With a look-back longer than the range, most keys of the look-back never occur in the range. So it
+ * is read once, and apart.
+ */
+const isWide = ({ from, range }: Search) => range.start - from > range.end - range.start
+
+const narrowed = (rows: string, hashes: string) =>
+  `${rows} n SEMI JOIN ${hashes} k ON n.key_hash = k.key_hash`
+
+const listed = (columns: readonly string[]) => [...columns, 'key_hash'].join(', ')
+
+/** Rows of clicks with these columns and the hash of their key. */
+function clickRows(
+  { key, terms, slice }: Search,
+  columns: readonly string[],
+  when: string,
+): string {
+  const list = [...columns, hashed(key)].join(', ')
+  return `SELECT ${list} FROM clicks WHERE ${all([when, slice(key), ...terms])}`
+}
+
+/** Steps that a search needs before it. */
+function priorSteps(search: Search): Step[] {
+  if (!isWide(search)) return []
+  const { prior, columns, from, range, watched } = search
+  const looked = `(${clickRows(search, columns, within(from, range.start))})`
+  const hashes = `(${watched.join(' UNION ALL ')})`
+  return [{ name: prior, sql: `SELECT n.* FROM ${narrowed(looked, hashes)}` }]
+}
+
+/** All rows that count, with these columns. */
+function searchedRows(search: Search, columns: readonly string[]): string {
+  const { prior, key, from, range, slice } = search
+  if (!isWide(search)) return `(${clickRows(search, columns, within(from, range.end))})`
+  const own = clickRows(search, columns, inRange(range))
+  const sliced = slice(key)
+  const before = `SELECT ${listed(columns)} FROM ${prior}${sliced ? ` WHERE ${sliced}` : ''}`
+  return `(${own} UNION ALL ${before})`
+}
+
+/** Relation of the rows that are found. */
+function foundRows(search: Search): string {
+  const hashes = searchedRows(search, [])
+  const frequent = `(SELECT h.key_hash FROM ${hashes} h GROUP BY h.key_hash HAVING count(*) > ${search.after})`
+  return narrowed(searchedRows(search, search.columns), frequent)
+}
+
+const hashesOf = (
+  key: readonly string[],
+  relation: string,
+  terms: readonly (string | undefined)[],
+) => `SELECT ${hashed(key)} FROM ${relation} WHERE ${all(terms)}`
+
+/** Unmarked clicks whose key occurs more than `after` times: all that a rule can ever catch or count. */
+function scopeSteps(
+  ruleSet: RuleSet,
+  { rule, scope }: RankedRepeat,
+  range: TimeRange,
+  slice: Slice,
+): Step[] {
+  const key = keyColumns(rule)
+  const columns = scopeColumns(rule)
+  const search: Search = {
+    ...{ prior: `${scope}_prior`, key, columns, range, slice },
+    terms: [...present(rule), `NOT (${isMarked(ruleSet)})`],
+    from: range.start - rule.windowMs,
+    watched: [hashesOf(key, 'clicks', [inRange(range), slice(key), ...present(rule)])],
+    after: rule.after,
+  }
+  const sql = `SELECT ${columns.map((name) => `n.${name}`).join(', ')} FROM ${foundRows(search)}`
+  return [...priorSteps(search), { name: scope, sql }]
 }
 
 /** Positions of copies, among the clicks of the range and all that a rule's scope looks back at. */
-function copiesSql(
+function copiesSteps(
   ruleSet: RuleSet,
   scopes: readonly string[],
   range: TimeRange,
   slice: Slice,
-): string {
+): Step[] {
   const key = keyColumns(identityRule)
-  const from = range.start - lookBackMs(ruleSet)
-  const looked = all([within(from, range.end), slice(key)])
-  const watched = [
-    `SELECT ${hashed(key)} FROM clicks WHERE ${all([inRange(range), slice(key)])}`,
-    ...scopes.map((name) => `SELECT ${hashed(key)} FROM ${name} WHERE event_time < ${range.start}`),
-  ].join(' UNION ALL ')
-  const isWide = range.start - from > range.end - range.start
-  const hashes = `(SELECT ${hashed(key)} FROM clicks WHERE ${looked})`
-  const repeated = frequentSql(hashes, isWide ? watched : undefined, 1)
-  const columns = ['raw_partition', 'raw_offset', 'event_time', ...key, hashed(key)].join(', ')
-  return `SELECT raw_partition, raw_offset, event_time FROM (
-    SELECT c.raw_partition, c.raw_offset, c.event_time,
-      LAG(c.event_time, 1) OVER (PARTITION BY ${key.map((name) => `c.${name}`).join(', ')}
-        ORDER BY c.event_time, c.raw_partition, c.raw_offset) AS prior
-    FROM (SELECT ${columns} FROM clicks WHERE ${looked}) c
-    SEMI JOIN ${repeated} k ON c.key_hash = k.key_hash
+  const before = `event_time < ${range.start}`
+  const search: Search = {
+    ...{ prior: 'copies_prior', key, range, slice },
+    columns: ['raw_partition', 'raw_offset', 'event_time', ...key],
+    terms: [],
+    from: range.start - lookBackMs(ruleSet),
+    watched: [
+      hashesOf(key, 'clicks', [inRange(range), slice(key)]),
+      ...scopes.map((name) => hashesOf(key, name, [before, slice(key)])),
+    ],
+    after: 1,
+  }
+  const sql = `SELECT raw_partition, raw_offset, event_time FROM (
+    SELECT n.raw_partition, n.raw_offset, n.event_time,
+      LAG(n.event_time, 1) OVER (PARTITION BY ${key.map((name) => `n.${name}`).join(', ')}
+        ORDER BY n.event_time, n.raw_partition, n.raw_offset) AS prior
+    FROM ${foundRows(search)}
   ) lagged WHERE event_time > ${range.start - Math.max(1, widestWindowMs(ruleSet))} AND prior > event_time - ${identityRule.windowMs}`
+  return [...priorSteps(search), { name: 'copies', sql }]
 }
 
 /** Clicks of the range that a repeat rule catches: the n-th previous click of the key is inside the window. */
@@ -171,11 +236,8 @@ function partsOf(
   const names = repeats.map(({ scope }) => scope)
   return {
     tables: [
-      ...repeats.map(({ rule, scope }) => ({
-        name: scope,
-        sql: scopeSql(ruleSet, rule, range, slice),
-      })),
-      { name: 'copies', sql: copiesSql(ruleSet, names, range, slice) },
+      ...repeats.flatMap((repeat) => scopeSteps(ruleSet, repeat, range, slice)),
+      ...copiesSteps(ruleSet, names, range, slice),
     ],
     hits: repeats.map((repeat) => hitsSql(repeat, range, slice)),
   }
