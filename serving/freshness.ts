@@ -7,15 +7,12 @@ import type { Queryable } from '#platform/catalogue/port.ts'
 import type { Clock } from '#platform/clock.ts'
 import { type Heartbeat, readHeartbeats } from '#platform/heartbeats.ts'
 import type { OlapStore } from '#platform/olap/port.ts'
+import { createRefreshed } from '#platform/refreshed.ts'
 import { ClickledgerError } from '#schemas/errors.ts'
 import { createWatermarkTracker, speedCandidate } from './watermark.ts'
 
-const gatherEveryMs = 200
-/**
- * Up to this age facts are given while newer ones are being gathered: an older watermark claims less,
- * and what has gone out of sight since is looked for after each query.
- */
-const givenMaxMs = 600
+/** An older watermark claims less, and what has gone out of sight since is looked for after each query. */
+const factsAge = { freshMs: 200, givenMs: 600 }
 /** A layer that has not reported for this long is taken for dead. */
 const silentMs = 10_000
 /** Beyond this the answers are called `behind`. */
@@ -52,12 +49,9 @@ export interface FactsDeps {
 export function createFactsReader(deps: FactsDeps): FactsReader {
   const { catalogue, olap, clock, nodeSilenceMs } = deps
   const tracker = createWatermarkTracker({ nodeSilenceMs })
-  let last: Facts | undefined
-  let lastReadAt = 0
-  let running: Promise<Facts> | undefined
 
-  const appliedNow = async (): Promise<readonly number[]> => {
-    const { applied } = await olap.realtime().catch((cause: unknown) => {
+  const appliedNow = async (atLeast?: readonly number[]): Promise<readonly number[]> => {
+    const { applied } = await olap.realtime(atLeast).catch((cause: unknown) => {
       throw new ClickledgerError('unavailable', 'The OLAP store does not answer.', cause)
     })
     return applied
@@ -78,25 +72,9 @@ export function createFactsReader(deps: FactsDeps): FactsReader {
     return { at: now, watermark: proven, isDegraded, applied, ingest, speed, archive, serving }
   }
 
-  const gatherAnew = async (): Promise<Facts> => {
-    const facts = await gather()
-    last = facts
-    lastReadAt = performance.now()
-    return facts
-  }
-
   return {
-    async read() {
-      const age = performance.now() - lastReadAt
-      if (last && age < gatherEveryMs) return last
-      running ??= gatherAnew().finally(() => {
-        running = undefined
-      })
-      if (!last || age >= givenMaxMs) return running
-      running.catch(() => {}) // whoever asks when these are too old is told
-      return last
-    },
-    isWhole: async () => tracker.isWhole(await appliedNow()),
+    read: createRefreshed(gather, factsAge).get,
+    isWhole: async () => tracker.isWhole(await appliedNow(tracker.shown())),
   }
 }
 

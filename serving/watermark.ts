@@ -104,6 +104,8 @@ export function createWatermarkTracker({ nodeSilenceMs }: { nodeSilenceMs: numbe
 
   return {
     isWhole,
+    /** The furthest offsets that the store ever showed. */
+    shown: () => shown,
     /** Takes the newest facts in. */
     update({ now, ingest, speed, applied }: WatermarkInput): Watermark {
       const isDegraded = !isWhole(applied)

@@ -1,8 +1,9 @@
 // The brokers behind the router. Each has a picture of its own of what is served where, and the
 // router may hand a query to any: what is proven must be proven for all of them.
+import { createRefreshed } from '../refreshed.ts'
 import type { DruidClient } from './druid-http.ts'
 
-const listAgeMs = 5_000
+const listAge = { freshMs: 2_500, givenMs: 5_000 }
 const probeTimeoutMs = 1_000
 
 /**
@@ -10,8 +11,6 @@ const probeTimeoutMs = 1_000
  * small installation needs no way to it; so are several where none can be reached.
  */
 export function createBrokerList(client: DruidClient): () => Promise<readonly string[]> {
-  let last: { at: number; brokers: readonly string[] } | undefined
-
   const list = async (): Promise<readonly string[]> => {
     const rows = await client.sql(
       "SELECT host, plaintext_port, tls_port FROM sys.servers WHERE server_type = 'broker'",
@@ -30,10 +29,5 @@ export function createBrokerList(client: DruidClient): () => Promise<readonly st
     return alive.length > 0 ? alive : ['']
   }
 
-  return async () => {
-    if (last && performance.now() - last.at < listAgeMs) return last.brokers
-    const brokers = await list()
-    last = { at: performance.now(), brokers }
-    return brokers
-  }
+  return createRefreshed(list, listAge).get
 }

@@ -1,7 +1,7 @@
 // Two things that Druid's report of its Kafka tasks does not say: whether an offset that they stand
 // still at is a record or the marker of a transaction, and that nobody reads a partition.
 import type { LogReader } from '../event-log/port.ts'
-import type { TaskState } from './druid-realtime.ts'
+import type { TaskState } from './druid-proofs.ts'
 
 /** The supervisor finds new partitions by itself, and its next tasks may just be starting. */
 const unreadMs = 20_000

@@ -2,13 +2,19 @@
 // outlives its tasks: the tasks say what they hold, and the brokers must know those very segments.
 import type { LogReader } from '../event-log/port.ts'
 import type { DruidClient } from './druid-http.ts'
+import {
+  appliedOf,
+  type Held,
+  type Offsets,
+  stillShown,
+  type TaskState,
+  wentOn,
+} from './druid-proofs.ts'
 import { createPeeks, createUnreadWatch } from './druid-realtime-gaps.ts'
 import { servedSegments } from './druid-segments.ts'
 import type { DruidNames } from './druid-specs.ts'
 
 const chatTimeoutMs = 2_000
-
-type Offsets = Readonly<Record<string, number>>
 
 interface TaskReport {
   readonly id: string
@@ -22,63 +28,6 @@ export interface SupervisorStatus {
   readonly activeTasks: readonly TaskReport[]
   readonly publishingTasks: readonly TaskReport[]
   readonly recentErrors: readonly { readonly message?: string }[]
-}
-
-/** A task's part of the chain from what is published to what is applied. */
-export interface TaskState {
-  readonly start: Offsets
-  /** What it holds and brokers show; undefined: nothing of it can be seen. */
-  readonly visible: Offsets | undefined
-  /** It has ended well: all of it is published. */
-  readonly done: boolean
-}
-
-/**
- * The offset of one partition below which everything is published or shown by a live task. Replicas
- * start at the same offset and a broker may ask any of them, so the slowest counts.
- * @returns undefined where no task reads the partition
- */
-export function appliedOf(partition: number, tasks: readonly TaskState[]): number | undefined {
-  const mine = tasks.filter(({ start }) => start[partition] !== undefined)
-  const groups = [...Map.groupBy(mine, ({ start }) => Number(start[partition]))]
-  groups.sort(([a], [b]) => a - b)
-  let applied: number | undefined
-  for (const [start, replicas] of groups) {
-    if (applied === undefined) applied = start
-    // A gap: the task before has not read up to where this one began.
-    if (start > applied) return applied
-    const visible = replicas.flatMap((task) =>
-      task.visible ? [task.visible[partition] ?? start] : [],
-    )
-    if (visible.length > 0) applied = Math.max(applied, Math.min(...visible))
-    else if (!replicas.some(({ done }) => done)) return applied
-    else {
-      // Published: the next one begins where this one ended.
-      const next = groups.find(([other]) => other > start)?.[0]
-      if (next === undefined) return applied
-      applied = next
-    }
-  }
-  return applied
-}
-
-/** What a task holds: rows below the offsets, in these segments. */
-export interface Held {
-  readonly offsets: Offsets
-  readonly segments: ReadonlySet<string>
-}
-
-/**
- * Whether brokers that do not know all of a task's segments still show what they showed before. So it
- * is where they have just not found a new hour yet; not where the task began again under its own name.
- * @param unknown - segments of `now` that a broker does not know
- */
-export function stillShown(before: Held, now: Held, unknown: readonly string[]): boolean {
-  const hasAll = [...before.segments].every(
-    (key) => now.segments.has(key) && !unknown.includes(key),
-  )
-  const wentOn = Object.entries(before.offsets).every(([p, at]) => (now.offsets[p] ?? 0) >= at)
-  return hasAll && wentOn
 }
 
 interface Announced {
@@ -158,55 +107,97 @@ export function createRealtime(parts: RealtimeParts) {
   }
 
   /** Those of a server's segments that a broker does not ask it for. */
-  const unknownTo = async (broker: string, server: string, segments: readonly Announced[]) => {
-    if (segments.length === 0) return []
-    const intervals = [...new Set(segments.map(({ interval }) => interval))]
-    const served = await servedSegments(client, names.speed, intervals, broker)
+  const unknownTo = async (broker: string, server: string, segments: ReadonlySet<string>) => {
+    if (segments.size === 0) return []
+    const intervals = new Set([...segments].map((key) => key.slice(0, key.indexOf(' '))))
+    const served = await servedSegments(client, names.speed, [...intervals], broker)
     const { host } = new URL(server)
     const known = new Set(
       served
         .filter(({ locations: at }) => at.some((l) => (l.hostAndTlsPort ?? l.host) === host))
         .map((segment) => segmentKey(segment, segment.partitionNumber)),
     )
-    return segments.map(keyOf).filter((key) => !known.has(key))
+    return [...segments].filter((key) => !known.has(key))
+  }
+  const unknownToBrokers = async (server: string, segments: ReadonlySet<string>) => {
+    const brokers = await parts.brokers()
+    return (await Promise.all(brokers.map((one) => unknownTo(one, server, segments)))).flat()
   }
 
-  /** Offsets of a task that brokers show all of. */
-  const visibleOf = async (id: string): Promise<TaskState['visible']> => {
+  const offsetsOf = async (id: string, server: string): Promise<Offsets> => {
+    const path = `/druid/worker/v1/chat/${encodeURIComponent(id)}/offsets/current`
+    return (await client.ask({ server, path, timeoutMs: chatTimeoutMs })) as Offsets
+  }
+
+  /** What a task holds and brokers show all of. */
+  const visibleOf = async (id: string): Promise<Held | undefined> => {
     const server = await locate(id)
     // In this order: the segments include those of every row below the offsets.
-    const path = `/druid/worker/v1/chat/${encodeURIComponent(id)}/offsets/current`
-    const offsets = (await client.ask({ server, path, timeoutMs: chatTimeoutMs })) as Offsets
-    const segments = await announced(server)
-    const brokers = await parts.brokers()
-    const unknown = (
-      await Promise.all(brokers.map((broker) => unknownTo(broker, server, segments)))
-    ).flat()
-    const now = { offsets, segments: new Set(segments.map(keyOf)) }
+    const offsets = await offsetsOf(id, server)
+    const segments = new Set((await announced(server)).map(keyOf))
+    const unknown = await unknownToBrokers(server, segments)
+    const now = { offsets, segments }
     if (unknown.length > 0) {
       const before = proven.get(id)
-      return before && stillShown(before, now, unknown) ? before.offsets : undefined
+      return before && stillShown(before, now, unknown) ? before : undefined
     }
     proven.set(id, now)
-    return offsets
+    return now
   }
 
-  const stateOf = async ({ id, startingOffsets: start }: TaskReport): Promise<TaskState> => {
+  interface Look {
+    readonly id: string
+    readonly state: TaskState
+    readonly held: Held | undefined
+  }
+  const lookAt = async ({ id, startingOffsets: start }: TaskReport): Promise<Look> => {
     try {
-      return { start, visible: await visibleOf(id), done: false }
+      const held = await visibleOf(id)
+      return { id, held, state: { start, visible: held?.offsets, done: false } }
     } catch {
-      return { start, visible: undefined, done: await ended(id) }
+      const state = { start, visible: undefined, done: await ended(id) }
+      return { id, held: undefined, state }
     }
+  }
+
+  /** A task has lost nothing of what it held, and brokers show it: both looked at now. */
+  const stillHeld = async (id: string, held: Held): Promise<boolean> => {
+    const server = await locate(id)
+    const [offsets, unknown] = await Promise.all([
+      offsetsOf(id, server),
+      unknownToBrokers(server, held.segments),
+    ])
+    return unknown.length === 0 && wentOn(held.offsets, offsets)
   }
 
   const peeks = createPeeks(parts.reader)
   const unread = createUnreadWatch(parts.restart)
 
-  return {
+  /** What the last look found, and who held it: enough to see soon whether it is still so. */
+  let proof: { readonly begun: number; readonly applied: number[]; readonly looks: readonly Look[] }
+  proof = { begun: 0, applied: [], looks: [] }
+
+  const proofHolds = async (atLeast: readonly number[]): Promise<boolean> => {
+    const { applied, looks } = proof
+    if (looks.length === 0 || atLeast.some((at, p) => (applied[p] ?? 0) < at)) return false
+    const held = looks.map((look) => (look.held ? stillHeld(look.id, look.held) : false))
+    return Promise.all(held).then(
+      (all) => all.every((one) => one),
+      () => false,
+    )
+  }
+
+  const realtime = {
     status,
     /** Queries show less than they did: a task died with what it had not published. */
     regressed: () => regressed,
-    async applied(): Promise<number[]> {
+    /** @param atLeast - see OlapStore.realtime */
+    async applied(atLeast?: readonly number[]): Promise<number[]> {
+      const { applied } = proof
+      return atLeast && (await proofHolds(atLeast)) ? applied : realtime.appliedNow()
+    },
+    async appliedNow(): Promise<number[]> {
+      const begun = performance.now()
       const { activeTasks, publishingTasks } = await status()
       const reports = [...publishingTasks, ...activeTasks]
       const known = new Set(reports.map(({ id }) => id))
@@ -215,7 +206,8 @@ export function createRealtime(parts: RealtimeParts) {
         locations.delete(id)
         proven.delete(id)
       }
-      const tasks = await Promise.all(reports.map(stateOf))
+      const looks = await Promise.all(reports.map(lookAt))
+      const tasks = looks.map(({ state }) => state)
       const applied = published.map((before, partition) => {
         const starts = tasks.map(({ start }) => start[partition] ?? Number.POSITIVE_INFINITY)
         const first = Math.min(...starts)
@@ -231,11 +223,14 @@ export function createRealtime(parts: RealtimeParts) {
       // Partitions that were added count from the next look on; until then nothing of them is applied.
       while (published.length < ends.length) published.push(0)
       unread.look(ends.length, tasks)
-      return applied.map((offset, partition) =>
+      const told = applied.map((offset, partition) =>
         // What it showed before and lost is no marker, even where the log has it no more.
         isBack(offset, partition) ? offset : peeks.past(partition, offset, ends[partition] ?? 0),
       )
+      if (begun > proof.begun) proof = { begun, applied: told, looks }
+      return told
     },
     close: () => Promise.all([peeks.close(), unread.close()]).then(() => {}),
   }
+  return realtime
 }

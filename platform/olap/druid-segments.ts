@@ -1,16 +1,31 @@
-// Whether Druid shows everything it has published. A query over a segment that no server serves
-// just leaves it out: so before and after each query the broker is asked for such segments.
+// Whether Druid shows everything it has published. A query over a segment that no server serves just
+// leaves it out: so around each query the brokers are asked whom they would ask for what, and that is
+// held against the list of what is published.
+import type { Interval } from '#core/boundary.ts'
 import { overlaps } from '#core/grain.ts'
 import { ClickledgerError } from '#schemas/errors.ts'
+import { createRefreshed } from '../refreshed.ts'
 import type { DruidClient, SqlValue } from './druid-http.ts'
 import type { ViewRanges } from './druid-query.ts'
-import { type DruidNames, type View, views } from './druid-specs.ts'
+import { type DruidNames, intervalOf, type View, views } from './druid-specs.ts'
 
-/** A look that is older does not vouch for what a query sees. */
-const lookAgeMs = 250
-const missingMax = 10_000
+/**
+ * Ages of the list of published segments. It grows seconds before anybody is told of what is new, and
+ * before a query is refused it is read again, so it need not be of this moment.
+ */
+const listAge = { freshMs: 1_000, givenMs: 2_000 }
 
-/** A segment that is published, in force, and served by nobody. */
+const allTime: Interval = { start: 0, end: Number.MAX_SAFE_INTEGER }
+
+/** A segment that is published and in force. */
+export interface PublishedSegment {
+  readonly start: number
+  readonly end: number // exclusive
+  readonly version: string
+  readonly partition: number
+}
+
+/** An interval of which nothing whole is served. */
 export interface MissingSegment {
   readonly dataSource: string
   readonly start: number
@@ -41,121 +56,120 @@ export async function servedSegments(
   return answer as readonly ServedSegment[]
 }
 
-const textList = (texts: readonly string[]) =>
-  texts.map((text) => `'${text.replaceAll("'", "''")}'`).join(', ')
-
-const keyOf = (row: readonly SqlValue[]) => row.slice(0, 3).join(' ')
-
 /**
- * Intervals of which nothing whole is served. While an hour is being replaced its new segments are
- * not there yet, and the old ones, which are whole, answer for it.
- * @param rows - dataSource, start, end, version, segments, available segments
+ * Published intervals of which nothing whole is served. While an hour is being replaced its new segments
+ * are not there yet, and the old ones answer for it: a broker asks for a version only where it is whole.
+ * Segments that were appended have no such tie; each must be there.
  */
-export function missingIntervals(rows: readonly (readonly SqlValue[])[]): MissingSegment[] {
-  const whole = new Set(rows.filter((r) => r[4] === r[5]).map(keyOf))
-  return [...Map.groupBy(rows, keyOf)]
-    .filter(([key]) => !whole.has(key))
-    .flatMap(([, [row]]) => (row ? [toMissing(row)] : []))
+export function missingIntervals(
+  published: readonly PublishedSegment[],
+  served: readonly Pick<ServedSegment, 'interval' | 'version' | 'partitionNumber'>[],
+): Interval[] {
+  const shown = Map.groupBy(served, ({ interval }) => interval)
+  const groups = Map.groupBy(published, ({ start, end }) => intervalOf(start, end))
+  return [...groups].flatMap(([interval, segments]) => {
+    const here = shown.get(interval) ?? []
+    const isShown = ({ version, partition }: PublishedSegment) =>
+      here.some((one) => one.version !== version || one.partitionNumber === partition)
+    const [{ start, end } = { start: 0, end: 0 }] = segments
+    return segments.every(isShown) ? [] : [{ start, end }]
+  })
 }
 
-const toMissing = ([dataSource, start, end]: readonly SqlValue[]): MissingSegment => ({
-  dataSource: String(dataSource),
-  start: Date.parse(String(start)),
-  end: Date.parse(String(end)),
-})
-
-/** Looks for missing segments, on one broker. */
-async function findMissing(
-  client: DruidClient,
-  names: DruidNames,
-  server: string,
-): Promise<MissingSegment[]> {
-  const { speed } = names
-  const from = (some: readonly View[], where: string) =>
-    `FROM sys.segments WHERE datasource IN (${textList(some.map((view) => names[view]))}) AND ${where}`
-  const at = server ? { server } : {}
-  const lost = await client.sql(
-    `SELECT datasource, "start", "end" ${from(views, 'is_active = 1 AND is_available = 0')} LIMIT ${missingMax}`,
-    at,
-  )
-  if (lost.length === 0) return []
-  const speedLost = lost.filter(([dataSource]) => dataSource === speed).map(toMissing)
-  const keys = new Set(lost.filter(([dataSource]) => dataSource !== speed).map(keyOf))
-  if (keys.size === 0) return speedLost
-  const versions = await client.sql(
-    `SELECT datasource, "start", "end", version, COUNT(*), SUM(is_available)
-     ${from(['batch', 'hour', 'day'], `"start" IN (${textList([...new Set(lost.map((r) => String(r[1])))])})`)}
-     GROUP BY 1, 2, 3, 4`,
-    at,
-  )
-  return [...speedLost, ...missingIntervals(versions.filter((row) => keys.has(keyOf(row))))]
-}
+/** Ranges that hold whole segments: of one that reaches over an edge, a broker would name the part. */
+const around = (ranges: readonly Interval[], segments: readonly PublishedSegment[]): string[] =>
+  ranges.flatMap((range) => {
+    const touched = segments.filter((segment) => overlaps(segment, range))
+    if (touched.length === 0) return []
+    const start = Math.min(...touched.map((segment) => segment.start))
+    return [intervalOf(start, Math.max(...touched.map(({ end }) => end)))]
+  })
 
 export interface SegmentWatch {
   /** Missing segments now, on whichever broker knows least. */
   missing(): Promise<readonly MissingSegment[]>
+  /** @throws ClickledgerError `unavailable` where something is missing in these ranges, now */
+  check(ranges: ViewRanges): Promise<void>
   /**
-   * Runs a query and vouches for its answer: nothing was missing in these ranges before or after.
+   * Runs a query and vouches for its answer: nothing was missing in these ranges as it began, nor after.
    * @throws ClickledgerError `unavailable` where something was
    */
   vouchFor<T>(ranges: ViewRanges, query: () => Promise<T>): Promise<T>
 }
+
+type Published = ReadonlyMap<View, readonly PublishedSegment[]>
 
 export function watchSegments(
   client: DruidClient,
   names: DruidNames,
   brokers: () => Promise<readonly string[]>,
 ): SegmentWatch {
-  let last: { at: number; missing: readonly MissingSegment[] } | undefined
-  let running: { begun: number; look: Promise<readonly MissingSegment[]> } | undefined
-
-  const look = async (): Promise<readonly MissingSegment[]> => {
-    const found = await Promise.all(
-      (await brokers()).map((broker) => findMissing(client, names, broker)),
+  const readPublished = async (): Promise<Published> => {
+    const rows = await client.sql(
+      `SELECT datasource, "start", "end", version, partition_num FROM sys.segments
+       WHERE datasource IN (${views.map((view) => `'${names[view]}'`).join(', ')})
+         AND is_published = 1 AND is_overshadowed = 0`,
     )
-    const missing = found.flat()
-    last = { at: performance.now(), missing }
-    return missing
+    const segments = Map.groupBy(rows, ([dataSource]) => dataSource)
+    return new Map(views.map((view) => [view, (segments.get(names[view]) ?? []).map(toPublished)]))
   }
-  /** A look that began at or after `since`; questions at the same time share one. */
-  const lookSince = async (since: number): Promise<readonly MissingSegment[]> => {
-    if (running && running.begun < since) await running.look.catch(() => {})
-    if (!running || running.begun < since) {
-      const begun = performance.now()
-      const mine = {
-        begun,
-        look: look().finally(() => {
-          if (running === mine) running = undefined
-        }),
-      }
-      running = mine
+  const list = createRefreshed(readPublished, listAge)
+
+  const missingIn = async (published: Published, ranges: ViewRanges): Promise<MissingSegment[]> => {
+    const asked = await brokers()
+    const missingOf = async (broker: string, view: View): Promise<MissingSegment[]> => {
+      const within = ranges.get(view) ?? []
+      const segments = (published.get(view) ?? []).filter((segment) =>
+        within.some((range) => overlaps(segment, range)),
+      )
+      if (segments.length === 0) return []
+      const served = await servedSegments(client, names[view], around(within, segments), broker)
+      const dataSource = names[view]
+      return missingIntervals(segments, served).map((gone) => ({ dataSource, ...gone }))
     }
-    return running.look
+    const found = await Promise.all(
+      asked.flatMap((broker) => [...ranges.keys()].map((view) => missingOf(broker, view))),
+    )
+    return found.flat()
   }
 
-  const refuseMissing = (missing: readonly MissingSegment[], ranges: ViewRanges) => {
-    for (const { dataSource, start, end } of missing) {
-      const view = views.find((one) => names[one] === dataSource) ?? 'speed'
-      if (ranges.get(view)?.some((range) => overlaps(range, { start, end }))) {
-        throw new ClickledgerError(
-          'unavailable',
-          `Druid has not loaded all of ${dataSource} at ${new Date(start).toISOString()}: an answer would miss clicks.`,
-        )
-      }
-    }
+  const check = async (ranges: ViewRanges): Promise<void> => {
+    let missing = await missingIn(await list.get(), ranges)
+    // Perhaps it was dropped since the list was read.
+    if (missing.length > 0) missing = await missingIn(await list.anew(), ranges)
+    const [first] = missing
+    if (!first) return
+    throw new ClickledgerError(
+      'unavailable',
+      `Druid has not loaded all of ${first.dataSource} at ${new Date(first.start).toISOString()}: an answer would miss clicks.`,
+    )
   }
 
   return {
-    missing: () => lookSince(performance.now()),
+    check,
+    async missing() {
+      const published = await list.anew()
+      return missingIn(published, new Map(views.map((view) => [view, [allTime]])))
+    },
     async vouchFor(ranges, query) {
-      const before =
-        last && performance.now() - last.at < lookAgeMs
-          ? last.missing
-          : await lookSince(performance.now())
-      refuseMissing(before, ranges)
+      const before = check(ranges)
+      before.catch(() => {}) // told below, unless the query itself fails
       const answer = await query()
-      refuseMissing(await lookSince(performance.now()), ranges)
+      await Promise.all([before, check(ranges)])
       return answer
     },
   }
 }
+
+const toPublished = ([
+  ,
+  start,
+  end,
+  version,
+  partition,
+]: readonly SqlValue[]): PublishedSegment => ({
+  start: Date.parse(String(start)),
+  end: Date.parse(String(end)),
+  version: String(version),
+  partition: Number(partition),
+})

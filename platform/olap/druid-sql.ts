@@ -107,10 +107,10 @@ export function createStatements({ client, names, segments }: StatementParts) {
     const { timeoutMs, estimate } = statement
     const sqlQueryId = randomUUID()
     const ranges = statementRanges(statement)
-    // What is missing before or after the query may have been missing in it.
-    const vouch = () => segments.vouchFor(ranges, async () => {})
+    // What is missing as the query begins, or after it, may have been missing in it.
+    const before = segments.check(ranges)
+    before.catch(() => {}) // told below, unless the query itself fails
     try {
-      if (ranges.size > 0) await vouch()
       const request = {
         path: '/druid/v2/sql',
         body: {
@@ -133,7 +133,7 @@ export function createStatements({ client, names, segments }: StatementParts) {
       const body = await client.open(request)
       return await readAnswer(body, {
         after: async () => {
-          if (ranges.size > 0) await vouch()
+          await Promise.all([before, segments.check(ranges)])
         },
         cancel: () => client.cancel(sqlQueryId),
       })

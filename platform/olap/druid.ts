@@ -151,7 +151,7 @@ function storeOf(parts: StoreParts): OlapStore {
     })
 
   return {
-    realtime: () => told(realtime.applied().then((applied) => ({ applied }))),
+    realtime: (atLeast) => told(realtime.applied(atLeast).then((applied) => ({ applied }))),
     health: () => told(health()),
     replaceHours: (hours) => told(inTurn(() => loads.replaceHours(hours))),
     loadedHours: (hours, finest) => told(loads.loadedHours(hours, finest)),

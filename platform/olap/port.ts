@@ -38,7 +38,11 @@ export interface HourTotals {
 }
 
 export interface OlapStore {
-  realtime(): Promise<RealtimeStatus>
+  /**
+   * @param atLeast - offsets that were told before. Where all below them is still visible, they may be
+   *   told again: that is found out sooner than the newest.
+   */
+  realtime(atLeast?: readonly number[]): Promise<RealtimeStatus>
   health(): Promise<OlapHealth>
   /**
    * Replaces hours of the batch view, each atomically in each grain: its minutes, its hour, and the

@@ -43,7 +43,7 @@ export interface FixtureOptions {
 /** A store may be a proxy, which cannot be spread. */
 const withSql = (store: NonNullable<FixtureOptions['store']>, other: Pick<OlapStore, 'sql'>) => ({
   query: (...args: Parameters<OlapStore['query']>) => store.query(...args),
-  realtime: () => store.realtime(),
+  realtime: (...args: Parameters<OlapStore['realtime']>) => store.realtime(...args),
   health: () => store.health(),
   sql: (...args: Parameters<OlapStore['sql']>) => store.sql?.(...args) ?? other.sql(...args),
 })
