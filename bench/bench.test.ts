@@ -33,7 +33,11 @@ test.serial('speed layer: everything is judged', async (t) => {
 })
 
 test.serial('rebuild: everything is judged', async (t) => {
-  const { result, judged, clicks } = await runRebuildBench({ hours: 2, clicksPerHour: 5_000, history: 1 })
+  const { result, judged, clicks } = await runRebuildBench({
+    hours: 2,
+    clicksPerHour: 5_000,
+    history: 1,
+  })
   t.is(judged, clicks)
   t.true(judged > 9_900)
   hasFigures(t, result, 5)

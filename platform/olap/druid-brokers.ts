@@ -7,15 +7,14 @@ const listAge = { freshMs: 2_500, givenMs: 5_000 }
 const probeTimeoutMs = 1_000
 
 /**
- * Addresses of all brokers that answer. A single broker is asked through the router, '' here, so a
- * small installation needs no way to it; so are several where none can be reached.
+ * Addresses of all brokers that answer. Where none can be reached from here, as in a small installation
+ * that shows its router only, they are asked through the router: '' here.
  */
 export function createBrokerList(client: DruidClient): () => Promise<readonly string[]> {
   const list = async (): Promise<readonly string[]> => {
     const rows = await client.sql(
       "SELECT host, plaintext_port, tls_port FROM sys.servers WHERE server_type = 'broker'",
     )
-    if (rows.length < 2) return ['']
     const all = rows.map(([host, plain, tls]) =>
       Number(tls) > 0 ? `https://${host}:${tls}` : `http://${host}:${plain}`,
     )

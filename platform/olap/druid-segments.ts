@@ -15,6 +15,10 @@ import { type DruidNames, intervalOf, type View, views } from './druid-specs.ts'
  */
 const listAge = { freshMs: 1_000, givenMs: 2_000 }
 
+/** An answer of a broker that is younger tells what was served as a query began. */
+const lookAgeMs = 250
+const looksMax = 500
+
 const allTime: Interval = { start: 0, end: Number.MAX_SAFE_INTEGER }
 
 /** A segment that is published and in force. */
@@ -44,16 +48,18 @@ export interface ServedSegment {
   }[]
 }
 
+export type ServedSegments = readonly ServedSegment[]
+
 /** What a broker sees served in these intervals. @param server - a broker; '' is the router */
 export async function servedSegments(
   client: DruidClient,
   dataSource: string,
   intervals: readonly string[],
   server = '',
-): Promise<readonly ServedSegment[]> {
+): Promise<ServedSegments> {
   const path = `/druid/v2/datasources/${dataSource}/candidates?intervals=${encodeURIComponent(intervals.join(','))}`
   const answer = await client.ask({ path, ...(server ? { server } : {}) })
-  return answer as readonly ServedSegment[]
+  return answer as ServedSegments
 }
 
 /**
@@ -88,7 +94,7 @@ const around = (ranges: readonly Interval[], segments: readonly PublishedSegment
 export interface SegmentWatch {
   /** Missing segments now, on whichever broker knows least. */
   missing(): Promise<readonly MissingSegment[]>
-  /** @throws ClickledgerError `unavailable` where something is missing in these ranges, now */
+  /** @throws ClickledgerError `unavailable` where something is missing in these ranges now */
   check(ranges: ViewRanges): Promise<void>
   /**
    * Runs a query and vouches for its answer: nothing was missing in these ranges as it began, nor after.
@@ -115,7 +121,24 @@ export function watchSegments(
   }
   const list = createRefreshed(readPublished, listAge)
 
-  const missingIn = async (published: Published, ranges: ViewRanges): Promise<MissingSegment[]> => {
+  const looks = new Map<string, { readonly at: number; readonly served: ServedSegments }>()
+  /** @param ageMs - an answer may be so old */
+  const servedBy = async (broker: string, view: View, intervals: string[], ageMs: number) => {
+    const at = performance.now()
+    const key = [broker, view, ...intervals].join(' ')
+    const known = looks.get(key)
+    if (known && at - known.at < ageMs) return known.served
+    const served = await servedSegments(client, names[view], intervals, broker)
+    if (looks.size >= looksMax) looks.clear()
+    looks.set(key, { at, served })
+    return served
+  }
+
+  const missingIn = async (
+    published: Published,
+    ranges: ViewRanges,
+    ageMs = 0,
+  ): Promise<MissingSegment[]> => {
     const asked = await brokers()
     const missingOf = async (broker: string, view: View): Promise<MissingSegment[]> => {
       const within = ranges.get(view) ?? []
@@ -123,7 +146,7 @@ export function watchSegments(
         within.some((range) => overlaps(segment, range)),
       )
       if (segments.length === 0) return []
-      const served = await servedSegments(client, names[view], around(within, segments), broker)
+      const served = await servedBy(broker, view, around(within, segments), ageMs)
       const dataSource = names[view]
       return missingIntervals(segments, served).map((gone) => ({ dataSource, ...gone }))
     }
@@ -133,8 +156,8 @@ export function watchSegments(
     return found.flat()
   }
 
-  const check = async (ranges: ViewRanges): Promise<void> => {
-    let missing = await missingIn(await list.get(), ranges)
+  const check = async (ranges: ViewRanges, ageMs = 0): Promise<void> => {
+    let missing = await missingIn(await list.get(), ranges, ageMs)
     // Perhaps it was dropped since the list was read.
     if (missing.length > 0) missing = await missingIn(await list.anew(), ranges)
     const [first] = missing
@@ -146,13 +169,13 @@ export function watchSegments(
   }
 
   return {
-    check,
+    check: (ranges) => check(ranges),
     async missing() {
       const published = await list.anew()
       return missingIn(published, new Map(views.map((view) => [view, [allTime]])))
     },
     async vouchFor(ranges, query) {
-      const before = check(ranges)
+      const before = check(ranges, lookAgeMs)
       before.catch(() => {}) // told below, unless the query itself fails
       const answer = await query()
       await Promise.all([before, check(ranges)])

@@ -24,7 +24,7 @@ const memoryOf: Readonly<Record<DruidRole, JavaMemory>> = {
   coordinator: { heap: ['128m', '384m'], direct: '64m' },
   broker: { heap: ['128m', '320m'], direct: '192m' },
   historical: { heap: ['128m', '320m'], direct: '192m' },
-  indexer: { heap: ['256m', '1280m'], direct: '384m' },
+  indexer: { heap: ['256m', '1280m'], direct: '1g' },
   router: { heap: ['64m', '128m'], direct: '64m' },
 }
 
