@@ -29,16 +29,22 @@ export function reportQuestions({ start, end, boundary }: FilledRange): ReportQu
   const whole = { boundary, timeZone: 'UTC', limit: 50_001 } as const
   return [
     {
-      label: 'simple: one ad, a day by minute',
+      label: 'simple: one ad of an advertiser, a day by minute',
       path: '/v1/reports/clicks/timeseries',
       params: {
         ...{ start_time: iso(day.start), end_time: iso(day.end), granularity: 'minute' },
-        ...{ metrics: 'click_count,gross_click_count', filters: 'ad_id==ad-7' },
+        ...{
+          metrics: 'click_count,gross_click_count',
+          filters: 'advertiser_id==adv-7;ad_id==ad-7',
+        },
       },
       query: {
         ...{ ...whole, ...day, granularity: 'minute', dimensions: [] },
         metrics: ['click_count', 'gross_click_count'],
-        filters: [{ dimension: 'ad_id', kind: 'in', values: ['ad-7'] }],
+        filters: [
+          { dimension: 'advertiser_id', kind: 'in', values: ['adv-7'] },
+          { dimension: 'ad_id', kind: 'in', values: ['ad-7'] },
+        ],
       },
     },
     {

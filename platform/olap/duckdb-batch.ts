@@ -105,6 +105,9 @@ export async function withDroppedHours(
   return days
 }
 
+/** Most reports are about one advertiser, and then one ad: DuckDB leaves row groups of others alone. */
+const minuteOrder = 'advertiser_id, ad_id, minute'
+
 /** A load with its files on the local disk. */
 export interface LocalLoad extends HourLoad {
   readonly paths: readonly string[]
@@ -120,7 +123,8 @@ async function replaceHour(connection: DuckDBConnection, load: LocalLoad): Promi
   if (paths.length > 0) {
     await connection.run(
       `INSERT INTO ${grainTables.minute} BY NAME
-       SELECT * FROM read_parquet([${paths.map(textSql).join(', ')}], hive_partitioning = false)`,
+       SELECT * FROM read_parquet([${paths.map(textSql).join(', ')}], hive_partitioning = false)
+       ORDER BY ${minuteOrder}`,
     )
   }
   await rollUp(connection, 'hour', { start: hour, end: hour + hourMs })
