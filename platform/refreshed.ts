@@ -2,9 +2,9 @@
 // given while the new one is being read, so that nobody waits for what changes seldom.
 
 export interface RefreshedOptions {
-  /** Given as it is up to this age. */
+  /** Given as it is for so long after it was read. */
   readonly freshMs: number
-  /** Given up to this age while it is read anew; beyond it whoever asks waits. */
+  /** Given for so long while it is read anew; beyond it whoever asks waits. */
   readonly givenMs: number
 }
 
@@ -23,10 +23,9 @@ export function createRefreshed<T>(
   let running: Promise<T> | undefined
 
   const begin = (): Promise<T> => {
-    const begun = performance.now()
     const mine: Promise<T> = read()
       .then((value) => {
-        last = { value, at: begun }
+        last = { value, at: performance.now() }
         return value
       })
       .finally(() => {

@@ -1,6 +1,7 @@
 // The gateway as a client sees it: formats, headers, keys, errors.
 import test, { type ExecutionContext } from 'ava'
 import { limits } from '#schemas/limits.ts'
+import { dayMs } from '#schemas/paths.ts'
 import { openEmbedded } from './testing/embedded.ts'
 import { fixtureRequests } from './testing/fixtures.ts'
 import { openSqlServing } from './testing/instance.ts'
@@ -54,6 +55,30 @@ test.serial('every format of the result, on both paths', async (t) => {
     }),
     '[["2026-11-22T00:00:00.000+05:30"]]\n',
   )
+})
+
+test.serial('what is no longer kept by minute is refused with what helps', async (t) => {
+  const { post, catalogue } = await open(t)
+  await catalogue.query('INSERT INTO dropped_days (grain, day, recorded_at) VALUES ($1, $2, $3)', [
+    'minute',
+    boundary - (boundary % dayMs),
+    0,
+  ])
+  const ask = (table: string, unit: string) =>
+    post(
+      { query: `SELECT FLOOR(__time TO ${unit}) AS t, COUNT(*) AS n FROM ${table} GROUP BY 1` },
+      'admin',
+    )
+  const refused = await ask('clicks', 'MINUTE')
+  t.is(refused.statusCode, 422)
+  t.regex(refused.body, /needs rows by minute.*__time >= .*clicks_hour/)
+  for (const [table, unit] of [
+    ['clicks', 'HOUR'],
+    ['clicks_hour', 'MINUTE'],
+    ['clicks_day', 'DAY'],
+  ] as const) {
+    t.is((await ask(table, unit)).statusCode, 200, `${table} by ${unit}`)
+  }
 })
 
 test.serial('INFORMATION_SCHEMA shows the logical tables and nothing else', async (t) => {
