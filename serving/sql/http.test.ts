@@ -66,7 +66,9 @@ test.serial('what is no longer kept by minute is refused with what helps', async
   ])
   const ask = (table: string, unit: string) =>
     post(
-      { query: `SELECT FLOOR(__time TO ${unit}) AS t, COUNT(*) AS n FROM ${table} GROUP BY 1` },
+      {
+        query: `SELECT FLOOR(__time TO ${unit}) AS t, SUM(click_count) AS n FROM ${table} GROUP BY 1`,
+      },
       'admin',
     )
   const refused = await ask('clicks', 'MINUTE')
