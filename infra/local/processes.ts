@@ -155,11 +155,8 @@ export interface Launch {
   readonly logFile: string
 }
 
-/**
- * Writes who it is, then becomes the command: the same process, so no server is ever unrecorded. Linux
- * shares processors among sessions first, and niceness counts within one: so the session gets it, too.
- */
-const launcher = `(echo "$1" >/proc/$$/autogroup) 2>/dev/null; (cat /proc/$$/stat 2>/dev/null || ps -o ${psColumns} -p $$) >&3; exec 3>&-; exec nice -n "$@"`
+/** Writes who it is, then becomes the command: the same process, so no server is ever unrecorded. */
+const launcher = `(cat /proc/$$/stat 2>/dev/null || ps -o ${psColumns} -p $$) >&3; exec 3>&-; exec nice -n "$@"`
 
 /**
  * Starts a server in a session of its own, which Ctrl-C in the terminal does not reach, and returns

@@ -7,6 +7,12 @@ import { until } from '../wait.ts'
 import { hasType, type KafkaNames, type KafkaSettings } from './kafka-client.ts'
 
 const leadersMs = 30_000
+/** What is said of a partition that nobody leads yet. */
+const leaderless = [
+  'UNKNOWN_TOPIC_OR_PARTITION',
+  'LEADER_NOT_AVAILABLE',
+  'NOT_LEADER_FOR_PARTITION',
+] as const
 const topicResource = kafkajs.ConfigResourceTypes.TOPIC
 
 export interface EnsureTopics {
@@ -75,16 +81,18 @@ const isInvalidConfig = (error: unknown): boolean =>
     hasType(one, 'INVALID_CONFIG'),
   )
 
+/** Every partition has a leader, and the leader knows it: it hears of a new topic after the controller. */
 async function haveLeaders({ admin, names, topics }: EnsureTopics): Promise<boolean> {
+  const all = topics.map(({ name }) => names.topic(name))
   try {
-    const metadata = await admin.fetchTopicMetadata({
-      topics: topics.map(({ name }) => names.topic(name)),
-    })
-    return metadata.topics.every(
+    const metadata = await admin.fetchTopicMetadata({ topics: all })
+    const isLed = metadata.topics.every(
       (topic) => topic.partitions.length > 0 && topic.partitions.every(({ leader }) => leader >= 0),
     )
+    if (isLed) await Promise.all(all.map((topic) => admin.fetchTopicOffsets(topic)))
+    return isLed
   } catch (error) {
-    if (hasType(error, 'UNKNOWN_TOPIC_OR_PARTITION', 'LEADER_NOT_AVAILABLE')) return false
+    if (hasType(error, ...leaderless)) return false
     throw error
   }
 }

@@ -157,10 +157,16 @@ export function watchSegments(
   }
 
   const check = async (ranges: ViewRanges, ageMs = 0): Promise<void> => {
-    let missing = await missingIn(await list.get(), ranges, ageMs)
-    // Perhaps it was dropped since the list was read.
-    if (missing.length > 0) missing = await missingIn(await list.anew(), ranges)
-    const [first] = missing
+    const missing = await missingIn(await list.get(), ranges, ageMs)
+    if (missing.length === 0) return
+    // Perhaps it was dropped since the list was read. Brokers are not asked again: what is back by now
+    // was still missing in the query.
+    const published = [...(await list.anew())].flatMap(([view, segments]) =>
+      segments.map(({ start, end }) => `${names[view]} ${start} ${end}`),
+    )
+    const first = missing.find((gone) =>
+      published.includes(`${gone.dataSource} ${gone.start} ${gone.end}`),
+    )
     if (!first) return
     throw new ClickledgerError(
       'unavailable',

@@ -6,6 +6,7 @@ import { openEventLog } from '#platform/stack.ts'
 import { topics } from '#schemas/topics.ts'
 import { scratchDir } from './contract.ts'
 import { dropDruid } from './druid.ts'
+import { letServersGiveWay } from './give-way.ts'
 import { stackEnv } from './stack.ts'
 
 export interface TestStack {
@@ -14,6 +15,8 @@ export interface TestStack {
   env(t: ExecutionContext): Readonly<Record<string, string>>
   /** Gives the topics of an installation more partitions, while it runs. */
   addPartitions(settings: Settings, partitions: number): Promise<void>
+  /** Lets its servers go behind ingest while a test runs. */
+  giveWay?(t: ExecutionContext): void
   /** How far a count of distinct values may be off, as a share of it. */
   readonly uniquesError: number
 }
@@ -30,6 +33,7 @@ export const embedded: TestStack = {
 
 export const real: TestStack = {
   name: 'real servers',
+  giveWay: letServersGiveWay,
   env(t) {
     const env = stackEnv(t)
     t.teardown(() => dropDruid(readSettings(env)))

@@ -92,6 +92,7 @@ export async function startUnderLoad(
   more: Readonly<Record<string, string>> = {},
 ): Promise<UnderLoad> {
   t.log(`seed ${seed}`)
+  stack.giveWay?.(t)
   const random = seededRandom(seed)
   const key = `test-${randomUUID()}`
   const env = {

@@ -14,7 +14,7 @@ const patientCompiler = [
 ]
 
 /** A JVM that starts takes all processors it gets; clicks, which come in meanwhile, go first. */
-export const javaNiceness = 10
+export const javaNiceness = 19
 
 export interface JavaMemory {
   /** -Xms and -Xmx, as Java writes sizes. */
