@@ -174,11 +174,14 @@ export function createRealtime(parts: RealtimeParts) {
   const unread = createUnreadWatch(parts.restart)
 
   /** What the last look found, and who held it: enough to see soon whether it is still so. */
-  let proof: { readonly begun: number; readonly applied: number[]; readonly looks: readonly Look[] }
-  proof = { begun: 0, applied: [], looks: [] }
+  interface Proof {
+    readonly begun: number
+    readonly applied: number[]
+    readonly looks: readonly Look[]
+  }
+  let proof: Proof = { begun: 0, applied: [], looks: [] }
 
-  const proofHolds = async (atLeast: readonly number[]): Promise<boolean> => {
-    const { applied, looks } = proof
+  const holds = async ({ applied, looks }: Proof, atLeast: readonly number[]): Promise<boolean> => {
     if (looks.length === 0 || atLeast.some((at, p) => (applied[p] ?? 0) < at)) return false
     const held = looks.map((look) => (look.held ? stillHeld(look.id, look.held) : false))
     return Promise.all(held).then(
@@ -187,50 +190,50 @@ export function createRealtime(parts: RealtimeParts) {
     )
   }
 
-  const realtime = {
+  const appliedNow = async (): Promise<number[]> => {
+    const begun = performance.now()
+    const { activeTasks, publishingTasks } = await status()
+    const reports = [...publishingTasks, ...activeTasks]
+    const known = new Set(reports.map(({ id }) => id))
+    for (const id of [...locations.keys(), ...proven.keys()]) {
+      if (known.has(id)) continue
+      locations.delete(id)
+      proven.delete(id)
+    }
+    const looks = await Promise.all(reports.map(lookAt))
+    const tasks = looks.map(({ state }) => state)
+    const applied = published.map((before, partition) => {
+      const starts = tasks.map(({ start }) => start[partition] ?? Number.POSITIVE_INFINITY)
+      const first = Math.min(...starts)
+      if (Number.isFinite(first)) published[partition] = Math.max(before, first)
+      return appliedOf(partition, tasks) ?? before
+    })
+    const isBack = (offset: number, partition: number) => offset < (furthest[partition] ?? 0)
+    regressed = applied.some(isBack)
+    for (const [partition, offset] of applied.entries()) {
+      furthest[partition] = Math.max(furthest[partition] ?? 0, offset)
+    }
+    const ends = await parts.endOffsets()
+    // Partitions that were added count from the next look on; until then nothing of them is applied.
+    while (published.length < ends.length) published.push(0)
+    unread.look(ends.length, tasks)
+    const told = applied.map((offset, partition) =>
+      // What it showed before and lost is no marker, even where the log has it no more.
+      isBack(offset, partition) ? offset : peeks.past(partition, offset, ends[partition] ?? 0),
+    )
+    if (begun > proof.begun) proof = { begun, applied: told, looks }
+    return told
+  }
+
+  return {
     status,
     /** Queries show less than they did: a task died with what it had not published. */
     regressed: () => regressed,
     /** @param atLeast - see OlapStore.realtime */
     async applied(atLeast?: readonly number[]): Promise<number[]> {
-      const { applied } = proof
-      return atLeast && (await proofHolds(atLeast)) ? applied : realtime.appliedNow()
-    },
-    async appliedNow(): Promise<number[]> {
-      const begun = performance.now()
-      const { activeTasks, publishingTasks } = await status()
-      const reports = [...publishingTasks, ...activeTasks]
-      const known = new Set(reports.map(({ id }) => id))
-      for (const id of [...locations.keys(), ...proven.keys()]) {
-        if (known.has(id)) continue
-        locations.delete(id)
-        proven.delete(id)
-      }
-      const looks = await Promise.all(reports.map(lookAt))
-      const tasks = looks.map(({ state }) => state)
-      const applied = published.map((before, partition) => {
-        const starts = tasks.map(({ start }) => start[partition] ?? Number.POSITIVE_INFINITY)
-        const first = Math.min(...starts)
-        if (Number.isFinite(first)) published[partition] = Math.max(before, first)
-        return appliedOf(partition, tasks) ?? before
-      })
-      const isBack = (offset: number, partition: number) => offset < (furthest[partition] ?? 0)
-      regressed = applied.some(isBack)
-      for (const [partition, offset] of applied.entries()) {
-        furthest[partition] = Math.max(furthest[partition] ?? 0, offset)
-      }
-      const ends = await parts.endOffsets()
-      // Partitions that were added count from the next look on; until then nothing of them is applied.
-      while (published.length < ends.length) published.push(0)
-      unread.look(ends.length, tasks)
-      const told = applied.map((offset, partition) =>
-        // What it showed before and lost is no marker, even where the log has it no more.
-        isBack(offset, partition) ? offset : peeks.past(partition, offset, ends[partition] ?? 0),
-      )
-      if (begun > proof.begun) proof = { begun, applied: told, looks }
-      return told
+      const last = proof
+      return atLeast && (await holds(last, atLeast)) ? last.applied : appliedNow()
     },
     close: () => Promise.all([peeks.close(), unread.close()]).then(() => {}),
   }
-  return realtime
 }

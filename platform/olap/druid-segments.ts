@@ -157,6 +157,7 @@ export function watchSegments(
   }
 
   const check = async (ranges: ViewRanges, ageMs = 0): Promise<void> => {
+    if (ranges.size === 0) return
     const missing = await missingIn(await list.get(), ranges, ageMs)
     if (missing.length === 0) return
     // Perhaps it was dropped since the list was read. Brokers are not asked again: what is back by now

@@ -107,10 +107,10 @@ export function createStatements({ client, names, segments }: StatementParts) {
     const { timeoutMs, estimate } = statement
     const sqlQueryId = randomUUID()
     const ranges = statementRanges(statement)
-    // What is missing as the query begins, or after it, may have been missing in it.
-    const before = segments.check(ranges)
-    before.catch(() => {}) // told below, unless the query itself fails
+    // What is missing before or after the query may have been missing in it.
+    const vouch = () => segments.check(ranges)
     try {
+      await vouch()
       const request = {
         path: '/druid/v2/sql',
         body: {
@@ -132,9 +132,7 @@ export function createStatements({ client, names, segments }: StatementParts) {
       }
       const body = await client.open(request)
       return await readAnswer(body, {
-        after: async () => {
-          await Promise.all([before, segments.check(ranges)])
-        },
+        after: vouch,
         cancel: () => client.cancel(sqlQueryId),
       })
     } catch (error) {
