@@ -26,7 +26,13 @@ async function timeProcessor(
   const group = `bench-${Math.random()}`
   const begun = performance.now()
   const processor = await log.process({
-    ...{ group, topic: topics.raw.name, maxRecords: 2_000, now: Date.now },
+    ...{
+      group,
+      topic: topics.raw.name,
+      maxRecords: 2_000,
+      now: Date.now,
+      outputs: [topics.judged.name],
+    },
     open: async () => open(),
   })
   await until(

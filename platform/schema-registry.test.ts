@@ -212,7 +212,7 @@ test('on the wire stand the ids of the registry, on this side of it ours', async
 
   const handled: Buffer[] = []
   const processor = await wrapped.process({
-    ...{ group: 'g', topic: topics.raw.name, maxRecords: 10, now: Date.now },
+    ...{ group: 'g', topic: topics.raw.name, outputs: [], maxRecords: 10, now: Date.now },
     open: async () => ({
       handle: (records) => {
         handled.push(...records.map((r) => Buffer.from(r.value)))

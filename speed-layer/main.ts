@@ -43,8 +43,10 @@ export async function runSpeedLayer({
     return log.process({
       group: groups.speed,
       topic: topics.raw.name,
+      outputs: [topics.judged.name, topics.deadLetters.name],
       maxRecords,
       now: clock.now,
+      warn: (message) => logger.warn(message),
       open: async (partition, committed) => {
         let spans: Span[] = []
         const traced = (parent: string) => {

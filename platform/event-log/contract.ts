@@ -127,6 +127,7 @@ export function testEventLogContract(test: TestFn, name: string, contract: Event
     const processor = await log.process({
       group,
       topic,
+      outputs: [topics.judged.name],
       maxRecords: 20,
       now: Date.now,
       open: async () => ({
@@ -168,7 +169,7 @@ export function testEventLogContract(test: TestFn, name: string, contract: Event
     t.deepEqual(sorted(contextOf(raw)), expected)
     t.deepEqual(raw.map(({ key }) => key).sort(), ['clé', 'clé', 'k'])
     const processor = await log.process({
-      ...{ group, topic, maxRecords: 10, now: Date.now },
+      ...{ group, topic, maxRecords: 10, now: Date.now, outputs: [topics.judged.name] },
       open: async () => ({
         handle: (records) => records.map((r) => ({ ...r, topic: topics.judged.name })),
       }),
@@ -189,6 +190,7 @@ export function testEventLogContract(test: TestFn, name: string, contract: Event
     const { open, log, topic } = await setUp(t)
     const group = `group-${randomUUID()}`
     const copy = {
+      outputs: [topics.judged.name],
       open: async () => ({
         handle: (records: readonly LogRecord[]) =>
           records.map((r) => ({ ...r, topic: topics.judged.name })),

@@ -87,6 +87,8 @@ const openSocket: kafkajs.ISocketFactory = ({ host, port, ssl, onConnect }) => {
 /** A client for one producer, consumer or reader, whose connections can be ended for certain. */
 export interface KafkaConnection {
   readonly client: kafkajs.Kafka
+  /** How many connections broke so far. */
+  readonly losses: number
   /** Disconnects politely, then cuts what is left. Never rejects. */
   end(disconnect: () => Promise<unknown>): Promise<void>
 }
@@ -100,15 +102,22 @@ export function kafkaConnect(
   return () => {
     const sockets = new Set<Socket>()
     let ended = false
+    let losses = 0
     const client = kafkaClient(settings, (to) => {
       const socket = open(to)
       sockets.add(socket)
-      socket.once('close', () => sockets.delete(socket))
+      socket.once('close', () => {
+        sockets.delete(socket)
+        losses++
+      })
       if (ended) socket.destroy() // tries of something that was given up
       return socket
     })
     return {
       client,
+      get losses() {
+        return losses
+      },
       async end(disconnect) {
         await within(politeMs, 'disconnecting', disconnect()).catch(() => {})
         ended = true

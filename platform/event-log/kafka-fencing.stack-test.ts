@@ -36,7 +36,7 @@ const records = (count: number, from = 0): NewRecord[] =>
 
 const startCopy = (log: EventLog): Promise<Processor> =>
   log.process({
-    ...{ group, topic: input, maxRecords: 10, now: Date.now },
+    ...{ group, topic: input, maxRecords: 10, now: Date.now, outputs: [output] },
     open: async () => ({
       handle: (some) => some.map((record) => ({ ...record, topic: output })),
     }),

@@ -5,7 +5,8 @@ import { ClickledgerError } from '#schemas/errors.ts'
 import { traceparentChars, traceparentHeader } from '../tracing.ts'
 import { backoffMs, pause } from '../wait.ts'
 import { hasType, isAway } from './kafka-client.ts'
-import type { Cluster, FetchedMessage, FetchedPartition, KafkaLink } from './kafka-link.ts'
+import type { KafkaLink } from './kafka-link.ts'
+import type { Cluster, FetchedMessage, FetchedPartition } from './kafkajs-insides.ts'
 import type { LogRecord } from './port.ts'
 
 /** How long a poll waits for news. A partition that becomes wanted meanwhile waits as long. */

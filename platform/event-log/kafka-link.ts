@@ -1,8 +1,7 @@
 // Reading without a group: kafkajs' own connections to the brokers, below its consumer. Its public
 // consumer can only read as a member of a group: a coordinator's round trip for each reader, an
 // assignment for one partition, and a filter that shows records of interleaved aborted
-// transactions. This is the one file that knows kafkajs' insides; its version is pinned.
-import type { Kafka } from 'kafkajs'
+// transactions.
 import { ClickledgerError } from '#schemas/errors.ts'
 import { backoffMs, pause } from '../wait.ts'
 import {
@@ -13,6 +12,7 @@ import {
   type KafkaSettings,
   within,
 } from './kafka-client.ts'
+import { type Broker, type Cluster, createCluster, type FetchedMessage } from './kafkajs-insides.ts'
 
 /** One try, with connecting. */
 const tryMs = 12_000
@@ -21,72 +21,13 @@ const askMs = 10_000
 /** Offsets of all that is in the log, not of what is committed yet: a transaction that its producer
  *  knows to be committed becomes readable a moment later, and must be counted from the first. */
 const readUncommitted = 0
+const readCommitted = 1
+const transactionCoordinator = 1
+const uncommittedBytesMax = 4 * 1024 * 1024
 const latest = -1
 const earliest = -2
 
-export interface FetchedMessage {
-  readonly offset: string
-  readonly timestamp: string
-  readonly key: Buffer | null
-  readonly value: Buffer | null
-  readonly headers?: Readonly<Record<string, unknown>>
-  readonly isControlRecord?: boolean
-  readonly batchContext: { readonly producerId: string; readonly inTransaction: boolean }
-}
-
-export interface FetchedPartition {
-  readonly partition: number
-  readonly highWatermark: string
-  readonly abortedTransactions?: readonly { producerId: string; firstOffset: string }[]
-  readonly messages: readonly FetchedMessage[]
-}
-
-interface Broker {
-  fetch(request: {
-    isolationLevel: number
-    maxWaitTime: number
-    minBytes: number
-    maxBytes: number
-    topics: {
-      topic: string
-      partitions: { partition: number; fetchOffset: string; maxBytes: number }[]
-    }[]
-  }): Promise<{ responses: { topicName: string; partitions: FetchedPartition[] }[] }>
-  listOffsets(request: {
-    isolationLevel: number
-    topics: { topic: string; partitions: { partition: number; timestamp: number }[] }[]
-  }): Promise<{ responses: { partitions: { partition: number; offset: string }[] }[] }>
-  offsetFetch(request: {
-    groupId: string
-    topics: { topic: string; partitions: { partition: number }[] }[]
-  }): Promise<{ responses: { partitions: { partition: number; offset: string }[] }[] }>
-}
-
-/** kafkajs' Cluster, as far as it is used here. */
-export interface Cluster {
-  connect(): Promise<void>
-  disconnect(): Promise<void>
-  addMultipleTargetTopics(topics: string[]): Promise<void>
-  refreshMetadata(): Promise<void>
-  refreshMetadataIfNecessary(): Promise<void>
-  findBroker(wanted: { nodeId: number }): Promise<Broker>
-  findGroupCoordinator(wanted: { groupId: string }): Promise<Broker>
-  findTopicPartitionMetadata(topic: string): { partitionId: number; leader: number }[]
-}
-
-type CreateCluster = (options: {
-  allowAutoTopicCreation: boolean
-  metadataMaxAge: number
-}) => Cluster
-
-function createCluster(client: Kafka): Cluster {
-  const found = Object.getOwnPropertySymbols(client).find((symbol) =>
-    symbol.description?.endsWith(':createCluster'),
-  )
-  const create = found && (client as unknown as Record<symbol, unknown>)[found]
-  if (typeof create !== 'function') throw new Error('this is not the kafkajs that was tested')
-  return (create as CreateCluster)({ allowAutoTopicCreation: false, metadataMaxAge: 60_000 })
-}
+export type CoordinatorOf = { readonly transactionalId: string } | { readonly group: string }
 
 export interface KafkaLink {
   /** Works on a connected cluster that knows the topics. A cluster that failed is not used again. */
@@ -102,6 +43,12 @@ export interface KafkaLink {
   offsetAt(topic: string, partition: number, time: number): Promise<number>
   /** -1 where nothing is committed. */
   committedOffsets(group: string, topic: string, partitions: readonly number[]): Promise<number[]>
+  /** Of each partition: first offset, where the first open transaction begins, and the end. */
+  bounds(topic: string): Promise<{ earliest: number; stable: number; end: number }[]>
+  /** What a partition holds from an offset on, markers and open transactions too; one poll. */
+  uncommitted(topic: string, partition: number, from: number): Promise<readonly FetchedMessage[]>
+  /** Asks who coordinates the transactions of an id, or a group. */
+  coordinator<T>(of: CoordinatorOf, work: (coordinator: Broker) => Promise<T>): Promise<T>
   close(): Promise<void>
 }
 
@@ -187,7 +134,12 @@ export function openKafkaLink(connect: KafkaConnect, settings: KafkaSettings): K
   }
 
   /** @param wanted - undefined: every partition that there is now, also one that was just added */
-  const listOffsets = (topic: string, wanted: readonly number[] | undefined, timestamp: number) =>
+  const listOffsets = (
+    topic: string,
+    wanted: readonly number[] | undefined,
+    timestamp: number,
+    isolationLevel = readUncommitted,
+  ) =>
     ask(topic, async (cluster) => {
       if (!wanted) {
         await cluster.refreshMetadata()
@@ -204,7 +156,7 @@ export function openKafkaLink(connect: KafkaConnect, settings: KafkaSettings): K
         [...byLeader].map(async ([nodeId, partitions]) => {
           const broker = await cluster.findBroker({ nodeId })
           const { responses } = await broker.listOffsets({
-            isolationLevel: readUncommitted,
+            isolationLevel,
             topics: [
               { topic, partitions: partitions.map((partition) => ({ partition, timestamp })) },
             ],
@@ -251,6 +203,39 @@ export function openKafkaLink(connect: KafkaConnect, settings: KafkaSettings): K
         )
         return partitions.map((partition) => found.get(partition) ?? -1)
       }),
+    async bounds(topic) {
+      const [earliestOf, ends, stableOf] = await Promise.all([
+        listOffsets(topic, undefined, earliest),
+        listOffsets(topic, undefined, latest),
+        listOffsets(topic, undefined, latest, readCommitted),
+      ])
+      return ends.map((end, partition) => ({
+        ...{ end, earliest: earliestOf[partition] ?? 0 },
+        stable: Math.min(end, stableOf[partition] ?? end),
+      }))
+    },
+    uncommitted: (topic, partition, from) =>
+      ask(topic, async (cluster) => {
+        const { leader: nodeId = -1 } =
+          cluster.findTopicPartitionMetadata(topic).find((p) => p.partitionId === partition) ?? {}
+        const broker = await cluster.findBroker({ nodeId })
+        const partitions = [{ partition, fetchOffset: String(from), maxBytes: uncommittedBytesMax }]
+        const { responses } = await broker.fetch({
+          ...{ isolationLevel: readUncommitted, maxWaitTime: 1_000, minBytes: 1 },
+          ...{ maxBytes: uncommittedBytesMax, topics: [{ topic, partitions }] },
+        })
+        return responses[0]?.partitions[0]?.messages ?? []
+      }),
+    coordinator: (of, work) =>
+      run([], async (cluster) =>
+        work(
+          await cluster.findGroupCoordinator(
+            'group' in of
+              ? { groupId: of.group }
+              : { groupId: of.transactionalId, coordinatorType: transactionCoordinator },
+          ),
+        ),
+      ),
     async close() {
       closed = true
       if (current) await drop(current)

@@ -10,7 +10,14 @@ import { joinGroup, type Membership } from './kafka-membership.ts'
 import { type Send, sendsOf } from './kafka-messages.ts'
 import { type KafkaReader, openReader } from './kafka-reader.ts'
 import { openTransactions, type Transactions } from './kafka-transactions.ts'
-import type { LogRecord, Output, PartitionTask, Processor, ProcessSpec } from './port.ts'
+import {
+  checkOutputs,
+  type LogRecord,
+  type Output,
+  type PartitionTask,
+  type Processor,
+  type ProcessSpec,
+} from './port.ts'
 
 const idleWaitMs = 250
 /** Failures in a row after which the processor gives up; brokers that are away are waited for. */
@@ -113,6 +120,8 @@ async function workOn(
   const topic = names.topic(spec.topic)
   const { transactions, committed } = await openTransactions({
     ...{ connect, link, topic, partition, group: names.group(spec.group) },
+    outputs: spec.outputs.map(names.topic),
+    warn: spec.warn ?? (() => {}),
     transactionalId: names.transactionalId(spec.group, spec.topic, partition),
   })
   let reader: KafkaReader | undefined
@@ -120,7 +129,10 @@ async function workOn(
   try {
     task = await spec.open(partition, committed)
     reader = await openReader(fetcher, topic, partition, committed)
-    const sends = (outputs: readonly Output[]) => sendsOfOutputs(link, names, outputs)
+    const sends = (outputs: readonly Output[]) => {
+      checkOutputs(spec, outputs)
+      return sendsOfOutputs(link, names, outputs)
+    }
     await consume({ spec, task, reader, transactions, sends, progress, signal }, committed)
   } finally {
     task?.closed?.()

@@ -53,11 +53,22 @@ export interface PartitionTask {
 export interface ProcessSpec {
   readonly group: string
   readonly topic: string
+  /** Topics that the outputs go to, and no other. An output should keep the key of its record. */
+  readonly outputs: readonly string[]
   readonly maxRecords: number
   /** Clock of `readAt`. */
   readonly now: () => number
+  /** Told what an operator should know though it was put right. */
+  readonly warn?: (message: string) => void
   /** Opens the work on a partition whose next record is at `committed`. */
   open(partition: number, committed: number): Promise<PartitionTask>
+}
+
+/** @throws Error where an output goes to a topic that the spec does not name: a fault of the task */
+export function checkOutputs(spec: ProcessSpec, outputs: readonly Output[]): void {
+  for (const { topic } of outputs) {
+    if (!spec.outputs.includes(topic)) throw new Error(`${topic} is not an output of ${spec.group}`)
+  }
 }
 
 export interface Processor {

@@ -4,13 +4,14 @@
 import { ClickledgerError } from '#schemas/errors.ts'
 import { isDiskFull } from '../disk-full.ts'
 import { backoffMs, pause } from '../wait.ts'
-import type {
-  LogReader,
-  LogRecord,
-  NewRecord,
-  PartitionTask,
-  Processor,
-  ProcessSpec,
+import {
+  checkOutputs,
+  type LogReader,
+  type LogRecord,
+  type NewRecord,
+  type PartitionTask,
+  type Processor,
+  type ProcessSpec,
 } from './port.ts'
 import type { SqliteStore } from './sqlite-store.ts'
 
@@ -56,7 +57,9 @@ export function startProcessor({ spec, input, outputs, reader }: ProcessorParts)
     for (const { partition, task, reader: from } of assigned) {
       const records: LogRecord[] = await from.read(maxRecords, 0)
       if (records.length === 0) continue
-      for (const { topic: output, ...record } of task.handle(records)) {
+      const made = task.handle(records)
+      checkOutputs(spec, made)
+      for (const { topic: output, ...record } of made) {
         const list = produced.get(output)
         if (list) list.push(record)
         else produced.set(output, [record])

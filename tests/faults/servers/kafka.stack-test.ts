@@ -36,6 +36,7 @@ test.serial(
       await run.untilJudged('after Kafka hung')
     }
     const seen = await watch.stop()
-    t.log(JSON.stringify({ rounds, ...(await run.finish()), reports: seen }))
+    const unfinished = run.running.speed.stderr.split('had not finished a transaction').length - 1
+    t.log(JSON.stringify({ rounds, ...(await run.finish()), unfinished, reports: seen }))
   },
 )
