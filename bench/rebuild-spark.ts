@@ -1,8 +1,9 @@
 // The same rebuild by both engines, on the same files with the same result: DuckDB on worker threads,
 // one for each core, and Apache Spark local[2]. CPU time stands beside elapsed time, because on a shared
-// machine only it compares; Spark's includes its start.
+// machine only it compares; Spark's includes its start. `--real`: clicks multiplied from real logs.
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { parseArgs } from 'node:util'
 import { DuckDBInstance } from '@duckdb/node-api'
 import { Piscina } from 'piscina'
 import { aggregateColumns } from '#core/minute-aggregates.ts'
@@ -14,7 +15,8 @@ import { planRebuild, type RebuildTask } from '../batch-layer/rebuild/plan.ts'
 import type { StagedHour, StageInput } from '../batch-layer/rebuild/stage-worker.ts'
 import { stageWithSpark } from '../batch-layer/spark/spark-stage.ts'
 import { openPython } from '../interop/python.ts'
-import { type MadeArchive, makeArchive } from './support/archive.ts'
+import { type ArchiveSource, type MadeArchive, madeUp, makeArchive } from './support/archive.ts'
+import { realSource } from './support/real-source.ts'
 import { type BenchResult, perSecond, printResult, ratio } from './support/report.ts'
 
 const cores = 2
@@ -115,12 +117,15 @@ const rates = (clicks: number, { ms, cpuMs }: Run) =>
   `${perSecond(clicks, cpuMs)} of CPU time, ${perSecond(clicks, ms)} elapsed (${(ms / 1_000).toFixed(0)} s)`
 
 /** @throws Error where the engines differ */
-export async function runSparkBench(hours: number, clicksPerHour: number): Promise<BenchResult> {
+export async function runSparkBench(
+  hours: number,
+  clicksPerHour: number,
+  source: ArchiveSource = madeUp,
+): Promise<BenchResult> {
   // Two tasks, one for each worker.
   const clicksOfTask = Math.ceil(hours / cores) * clicksPerHour
-  const archive = await makeArchive(hours, clicksPerHour, {
-    CLICKLEDGER_REBUILD_TASK_CLICKS: String(clicksOfTask),
-  })
+  const env = { CLICKLEDGER_REBUILD_TASK_CLICKS: String(clicksOfTask) }
+  const archive = await makeArchive(hours, clicksPerHour, env, source)
   try {
     const { settings, clicks } = archive
     const tasks = await tasksOf(archive)
@@ -132,7 +137,7 @@ export async function runSparkBench(hours: number, clicksPerHour: number): Promi
     ]
     if (ours !== theirs) throw new Error(`the engines differ:\n${ours}\n${theirs}`)
     return {
-      name: `Rebuild by two engines: ${clicks.toLocaleString('en')} made-up clicks of ${hours} hours, ${tasks.length} tasks`,
+      name: `Rebuild by two engines: ${clicks.toLocaleString('en')} ${source.what} of ${hours} hours, ${tasks.length} tasks`,
       figures: {
         [`DuckDB on ${cores} worker threads`]: rates(clicks, workers),
         [`Spark local[${cores}], its start included`]: rates(clicks, spark),
@@ -147,6 +152,10 @@ export async function runSparkBench(hours: number, clicksPerHour: number): Promi
 }
 
 if (import.meta.main) {
-  const [hours = 10, clicksPerHour = 500_000] = process.argv.slice(2).map(Number)
-  printResult(await runSparkBench(hours, clicksPerHour))
+  const { values, positionals } = parseArgs({
+    options: { real: { type: 'boolean', default: false } },
+    allowPositionals: true,
+  })
+  const [hours = 10, clicksPerHour = 500_000] = positionals.map(Number)
+  printResult(await runSparkBench(hours, clicksPerHour, values.real ? realSource() : madeUp))
 }

@@ -1,13 +1,16 @@
 // How fast archived clicks are rebuilt (judged under the default rules, aggregated, staged), one
 // worker with one DuckDB thread, beside plain DuckDB SQL that only aggregates the same files.
+// `--real`: clicks multiplied from real logs.
 import { readFile, writeFile } from 'node:fs/promises'
+import { parseArgs } from 'node:util'
 import { DuckDBInstance } from '@duckdb/node-api'
 import { aggregateGroupSql, aggregateSelectSql } from '#core/minute-aggregates.ts'
 import { defaultRuleSet } from '#core/rules/rule-set.ts'
 import { openCatalogue } from '#platform/stack.ts'
 import { planRebuild } from '../batch-layer/rebuild/plan.ts'
 import { stageTask } from '../batch-layer/rebuild/stage-worker.ts'
-import { makeArchive } from './support/archive.ts'
+import { madeUp, makeArchive } from './support/archive.ts'
+import { realSource } from './support/real-source.ts'
 import { type BenchResult, perSecond, printResult, ratio } from './support/report.ts'
 
 export interface RebuildBenchOptions {
@@ -15,6 +18,8 @@ export interface RebuildBenchOptions {
   readonly clicksPerHour: number
   /** Hours that are archived before those: what rules look back to. */
   readonly history: number
+  /** Clicks multiplied from the real logs instead of made-up ones. */
+  readonly isReal?: boolean
 }
 
 interface Took {
@@ -68,14 +73,14 @@ export interface RebuildBench {
   readonly judged: number
 }
 
-/** Rebuilds made-up hours. */
 export async function runRebuildBench(options: RebuildBenchOptions): Promise<RebuildBench> {
   // The settings of the caller's environment that a rebuild obeys.
   const env = Object.fromEntries(
     Object.entries(process.env).filter(([name]) => name.startsWith('CLICKLEDGER_REBUILD_')),
   ) as Record<string, string>
   const { hours, clicksPerHour, history } = options
-  const archive = await makeArchive(history + hours, clicksPerHour, env)
+  const source = options.isReal ? realSource() : madeUp
+  const archive = await makeArchive(history + hours, clicksPerHour, env, source)
   const catalogue = await openCatalogue(archive.settings)
   try {
     const { settings } = archive
@@ -100,7 +105,7 @@ export async function runRebuildBench(options: RebuildBenchOptions): Promise<Reb
       `${settings.CLICKLEDGER_DATA_DIR}/plain.parquet`,
     )
     const result: BenchResult = {
-      name: `Rebuild: ${clicks.toLocaleString('en')} made-up clicks, ${plan.tasks.length} tasks, ${history} hours before them, one core`,
+      name: `Rebuild: ${clicks.toLocaleString('en')} ${source.what}, ${plan.tasks.length} tasks, ${history} hours before them, one core`,
       figures: {
         'rebuilt (judged, aggregated, staged)': rates(judged, rebuilt),
         'plain DuckDB SQL, aggregation only': rates(judged, plain),
@@ -118,6 +123,11 @@ export async function runRebuildBench(options: RebuildBenchOptions): Promise<Reb
 }
 
 if (import.meta.main) {
-  const [hours = 24, clicksPerHour = 500_000, history = 0] = process.argv.slice(2).map(Number)
-  printResult((await runRebuildBench({ hours, clicksPerHour, history })).result)
+  const { values, positionals } = parseArgs({
+    options: { real: { type: 'boolean', default: false } },
+    allowPositionals: true,
+  })
+  const [hours = 24, clicksPerHour = 500_000, history = 0] = positionals.map(Number)
+  const isReal = values.real
+  printResult((await runRebuildBench({ hours, clicksPerHour, history, isReal })).result)
 }
