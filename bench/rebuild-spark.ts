@@ -8,7 +8,7 @@ import { DuckDBInstance } from '@duckdb/node-api'
 import { Piscina } from 'piscina'
 import { aggregateColumns } from '#core/minute-aggregates.ts'
 import { defaultRuleSet } from '#core/rules/rule-set.ts'
-import type { Settings } from '#platform/config.ts'
+import { readSettings, type Settings } from '#platform/config.ts'
 import { createLogger } from '#platform/log.ts'
 import { dataPaths, openCatalogue, openObjectStore } from '#platform/stack.ts'
 import { planRebuild, type RebuildTask } from '../batch-layer/rebuild/plan.ts'
@@ -122,9 +122,10 @@ export async function runSparkBench(
   clicksPerHour: number,
   source: ArchiveSource = madeUp,
 ): Promise<BenchResult> {
-  // Two tasks, one for each worker.
-  const clicksOfTask = Math.ceil(hours / cores) * clicksPerHour
-  const env = { CLICKLEDGER_REBUILD_TASK_CLICKS: String(clicksOfTask) }
+  // Something for each worker to do.
+  const share = Math.ceil(hours / cores) * clicksPerHour
+  const usual = readSettings({}).CLICKLEDGER_REBUILD_TASK_CLICKS
+  const env = { CLICKLEDGER_REBUILD_TASK_CLICKS: String(Math.min(usual, share)) }
   const archive = await makeArchive(hours, clicksPerHour, env, source)
   try {
     const { settings, clicks } = archive
