@@ -5,7 +5,7 @@ import { runFreshnessBench } from './freshness.ts'
 import { runIngestBench } from './ingest.ts'
 import { runPublishBench } from './publish.ts'
 import { runQueryBench } from './query.ts'
-import { runRebuildBench } from './rebuild.ts'
+import { runGrowthBench, runRebuildBench } from './rebuild.ts'
 import { runReportsBench } from './reports.ts'
 import { runSpeedBench } from './speed-layer.ts'
 import { benchSqlRewrite } from './sql-rewrite.ts'
@@ -41,6 +41,10 @@ test.serial('rebuild: everything is judged', async (t) => {
   t.is(judged, clicks)
   t.true(judged > 9_900)
   hasFigures(t, result, 5)
+})
+
+test.serial('rebuild: days alone and together', async (t) => {
+  hasFigures(t, await runGrowthBench(2, 200), 4)
 })
 
 test.serial('publication: hours are replaced', async (t) => {

@@ -1,11 +1,13 @@
 // How fast archived clicks are rebuilt (judged under the default rules, aggregated, staged), one
 // worker with one DuckDB thread, beside plain DuckDB SQL that only aggregates the same files.
-// `--real`: clicks multiplied from real logs.
+// `--real`: clicks multiplied from real logs. `--growth [days clicksPerHour]`: many days beside one.
 import { readFile, writeFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
 import { DuckDBInstance } from '@duckdb/node-api'
 import { aggregateGroupSql, aggregateSelectSql } from '#core/minute-aggregates.ts'
 import { defaultRuleSet } from '#core/rules/rule-set.ts'
+import type { Catalogue } from '#platform/catalogue/port.ts'
+import type { Settings } from '#platform/config.ts'
 import { openCatalogue } from '#platform/stack.ts'
 import { planRebuild } from '../batch-layer/rebuild/plan.ts'
 import { stageTask } from '../batch-layer/rebuild/stage-worker.ts'
@@ -57,10 +59,10 @@ async function forgetPeakMemory(): Promise<void> {
   await writeFile('/proc/self/clear_refs', '5').catch(() => {})
 }
 
-async function peakMemory(): Promise<string> {
+async function peakMemoryMiB(): Promise<number> {
   const status = await readFile('/proc/self/status', 'utf8').catch(() => '')
   const kib = Number(/VmHWM:\s+(\d+)/.exec(status)?.[1] ?? process.resourceUsage().maxRSS)
-  return `${Math.round(kib / 1024)} MiB`
+  return Math.round(kib / 1024)
 }
 
 const rates = (clicks: number, { ms, cpuMs }: Took): string =>
@@ -73,46 +75,68 @@ export interface RebuildBench {
   readonly judged: number
 }
 
-export async function runRebuildBench(options: RebuildBenchOptions): Promise<RebuildBench> {
-  // The settings of the caller's environment that a rebuild obeys.
-  const env = Object.fromEntries(
+interface Rebuilt extends Took {
+  readonly clicks: number
+  readonly judged: number
+  readonly tasks: number
+  readonly files: number
+  readonly peakMiB: number
+}
+
+/** Plans and stages hours of an archive, one task after the other. */
+async function rebuild(
+  catalogue: Catalogue,
+  settings: Settings,
+  hours: readonly number[],
+): Promise<Rebuilt> {
+  const plan = await planRebuild(catalogue, {
+    runId: 'bench',
+    hours: hours.map((hour) => ({ hour, ruleSet: defaultRuleSet })),
+    taskClicksMax: settings.CLICKLEDGER_REBUILD_TASK_CLICKS,
+  })
+  await forgetPeakMemory()
+  const took = stopwatch()
+  let judged = 0
+  for (const task of plan.tasks) {
+    const staged = await stageTask({ runId: plan.runId, task, settings })
+    for (const h of staged) judged += h.valid + h.duplicate + h.invalid + h.copies
+  }
+  const planned = plan.tasks.flatMap((task) => task.hours)
+  return {
+    ...took(),
+    ...{ judged, tasks: plan.tasks.length, peakMiB: await peakMemoryMiB() },
+    clicks: planned.reduce((sum, hour) => sum + hour.clicks, 0),
+    files: planned.flatMap(({ files }) => files).length,
+  }
+}
+
+/** The settings of the caller's environment that a rebuild obeys. */
+const settingsOfEnv = () =>
+  Object.fromEntries(
     Object.entries(process.env).filter(([name]) => name.startsWith('CLICKLEDGER_REBUILD_')),
   ) as Record<string, string>
+
+export async function runRebuildBench(options: RebuildBenchOptions): Promise<RebuildBench> {
   const { hours, clicksPerHour, history } = options
   const source = options.isReal ? realSource() : madeUp
-  const archive = await makeArchive(history + hours, clicksPerHour, env, source)
-  const catalogue = await openCatalogue(archive.settings)
+  const archive = await makeArchive(history + hours, clicksPerHour, settingsOfEnv(), source)
+  const { settings } = archive
+  const catalogue = await openCatalogue(settings)
   try {
-    const { settings } = archive
-    const plan = await planRebuild(catalogue, {
-      runId: 'bench',
-      hours: archive.hours.slice(history).map((hour) => ({ hour, ruleSet: defaultRuleSet })),
-      taskClicksMax: settings.CLICKLEDGER_REBUILD_TASK_CLICKS,
-    })
-    await forgetPeakMemory()
-    const took = stopwatch()
-    const planned = plan.tasks.flatMap((task) => task.hours)
-    const clicks = planned.reduce((sum, hour) => sum + hour.clicks, 0)
-    let judged = 0
-    for (const task of plan.tasks) {
-      const staged = await stageTask({ runId: plan.runId, task, settings })
-      for (const h of staged) judged += h.valid + h.duplicate + h.invalid + h.copies
-    }
-    const rebuilt = took()
-    const peak = await peakMemory()
+    const rebuilt = await rebuild(catalogue, settings, archive.hours.slice(history))
+    const { clicks, judged } = rebuilt
     const plain = await plainAggregation(
-      archive.paths.slice(-planned.flatMap(({ files }) => files).length),
+      archive.paths.slice(-rebuilt.files),
       `${settings.CLICKLEDGER_DATA_DIR}/plain.parquet`,
     )
     const result: BenchResult = {
-      name: `Rebuild: ${clicks.toLocaleString('en')} ${source.what}, ${plan.tasks.length} tasks, ${history} hours before them, one core`,
+      name: `Rebuild: ${clicks.toLocaleString('en')} ${source.what}, ${rebuilt.tasks} tasks, ${history} hours before them, one core`,
       figures: {
         'rebuilt (judged, aggregated, staged)': rates(judged, rebuilt),
         'plain DuckDB SQL, aggregation only': rates(judged, plain),
         'rebuild / plain, by CPU time': ratio(plain.cpuMs, rebuilt.cpuMs),
         'clicks lost': String(clicks - judged),
-        [`peak memory of the process (${settings.CLICKLEDGER_REBUILD_MEMORY / 2 ** 20} MiB for the worker)`]:
-          peak,
+        [`peak memory of the process (${settings.CLICKLEDGER_REBUILD_MEMORY / 2 ** 20} MiB for the worker)`]: `${rebuilt.peakMiB} MiB`,
       },
     }
     return { result, judged, clicks }
@@ -122,12 +146,65 @@ export async function runRebuildBench(options: RebuildBenchOptions): Promise<Reb
   }
 }
 
+/**
+ * Days rebuilt one by one, and all of them at once, in turns on the same machine: how time and memory
+ * grow with the clicks. Each day has a day before it that rules look back to.
+ */
+export async function runGrowthBench(
+  days: number,
+  clicksPerHour: number,
+  isReal = false,
+): Promise<BenchResult> {
+  const source = isReal ? realSource() : madeUp
+  const archive = await makeArchive((days + 1) * 24, clicksPerHour, settingsOfEnv(), source)
+  const { settings, hours } = archive
+  const catalogue = await openCatalogue(settings)
+  try {
+    const each: Rebuilt[] = []
+    const day = async (n: number) => {
+      each.push(await rebuild(catalogue, settings, hours.slice(n * 24, (n + 1) * 24)))
+    }
+    const half = Math.ceil(days / 2)
+    for (let n = 1; n <= half; n++) await day(n)
+    const all = await rebuild(catalogue, settings, hours.slice(24))
+    for (let n = half + 1; n <= days; n++) await day(n)
+    const mean = (of: (one: Rebuilt) => number) => each.reduce((sum, o) => sum + of(o), 0) / days
+    const peak = Math.max(...each.map(({ peakMiB }) => peakMiB))
+    return {
+      name: `Rebuild of ${days} days, ${all.clicks.toLocaleString('en')} ${source.what}, and of each of them alone`,
+      figures: {
+        'all at once': rates(all.judged, all),
+        'a day alone, in the mean': rates(
+          mean(({ judged }) => judged),
+          { ms: mean(({ ms }) => ms), cpuMs: mean(({ cpuMs }) => cpuMs) },
+        ),
+        [`CPU time for ${days} times the clicks`]: ratio(
+          all.cpuMs,
+          mean(({ cpuMs }) => cpuMs),
+        ),
+        'peak memory': `${all.peakMiB} MiB, of a day alone ${peak} MiB: ${ratio(all.peakMiB, peak)}`,
+      },
+    }
+  } finally {
+    await catalogue.close()
+    archive.remove()
+  }
+}
+
 if (import.meta.main) {
   const { values, positionals } = parseArgs({
-    options: { real: { type: 'boolean', default: false } },
+    options: {
+      real: { type: 'boolean', default: false },
+      growth: { type: 'boolean', default: false },
+    },
     allowPositionals: true,
   })
-  const [hours = 24, clicksPerHour = 500_000, history = 0] = positionals.map(Number)
   const isReal = values.real
-  printResult((await runRebuildBench({ hours, clicksPerHour, history, isReal })).result)
+  if (values.growth) {
+    const [days = 10, clicksPerHour = 200_000] = positionals.map(Number)
+    printResult(await runGrowthBench(days, clicksPerHour, isReal))
+  } else {
+    const [hours = 24, clicksPerHour = 500_000, history = 0] = positionals.map(Number)
+    printResult((await runRebuildBench({ hours, clicksPerHour, history, isReal })).result)
+  }
 }

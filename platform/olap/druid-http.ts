@@ -15,6 +15,8 @@ const attemptsMax = 6
 /** Before a query is asked a second time: brokers need a moment to be replaced. */
 const retryMs = { least: 50, spread: 150 }
 const cancelMs = 2_000
+/** Druid does not know a query before it has planned it: until then it is asked again to stop it. */
+const cancelAgainMs = [100, 200, 400, 800, 1_600]
 const messageCharsMax = 2_000
 
 /** Druid's refusal, or (status 0) no answer at all. */
@@ -155,15 +157,23 @@ export function createDruidClient(settings: Settings): DruidClient {
     }
   }
   /** A closed connection alone does not stop a query. Best effort: it also has a time-out in Druid. */
-  const cancel = (sqlQueryId: string, server?: string): void => {
+  const cancel = async (sqlQueryId: string, server?: string): Promise<void> => {
     const path = `/druid/v2/sql/${sqlQueryId}`
     const at = server ? { server } : {}
-    void ask({ path, method: 'DELETE', timeoutMs: cancelMs, ...at }).catch(() => {})
+    for (const ms of cancelAgainMs) {
+      try {
+        await ask({ path, method: 'DELETE', timeoutMs: cancelMs, ...at })
+        return
+      } catch (error) {
+        if (!(error instanceof DruidError) || error.status !== 404) return
+        await delay(ms, undefined, { ref: false })
+      }
+    }
   }
 
   return {
     ask,
-    cancel,
+    cancel: (sqlQueryId, server) => void cancel(sqlQueryId, server),
     open: (request) => send(request, async ({ body }) => body),
     async askAgain(request) {
       for (let attempt = 1; ; attempt++) {
@@ -197,7 +207,7 @@ export function createDruidClient(settings: Settings): DruidClient {
         ...(signal ? { signal } : {}),
       }
       const rows = await askTwice(request).catch((error: unknown) => {
-        if (isGivenUp(error)) cancel(sqlQueryId, server)
+        if (isGivenUp(error)) void cancel(sqlQueryId, server)
         throw error
       })
       // An answer that broke off in the middle still came with status 200.

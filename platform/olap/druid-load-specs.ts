@@ -8,6 +8,7 @@ import {
   type DruidNames,
   granularity,
   intervalOf,
+  maxColumnsToMerge,
   type Spec,
   sketch,
   sketchSize,
@@ -51,6 +52,7 @@ const replaceTask = (id: string, dataSchema: Spec, input: Spec, subTasks = 1): S
       // A file is an hour: so an hour is rolled up by one sub-task, as it would be by one task.
       ...(subTasks > 1 ? { splitHintSpec: { type: 'maxSize', maxNumFiles: 1 } } : {}),
       maxRowsInMemory: 150_000,
+      maxColumnsToMerge,
       maxParseExceptions: 0, // a row that is left out would be a wrong bill
       logParseExceptions: true,
     },
