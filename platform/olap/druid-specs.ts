@@ -21,8 +21,8 @@ export const grainViews = { minute: 'batch', hour: 'hour', day: 'day' } as const
 export type Spec = Readonly<Record<string, unknown>>
 
 /**
- * In one go. Merging takes about 128 KiB of direct memory for each column of each part: the parts of a
- * day of ten million rows took more than a gibibyte.
+ * In one go: merging takes direct memory for each column of each part, and a long task has thousands of
+ * parts.
  */
 export const maxColumnsToMerge = 2_000
 
