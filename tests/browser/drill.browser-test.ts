@@ -7,11 +7,11 @@ import {
   loaded,
   openReports,
   searchOf,
+  settledDay,
   totalOf,
-  yesterday,
 } from './support/reports.ts'
 
-const search = searchOf(yesterday())
+const search = searchOf(settledDay())
 const eventId = '019aa0b4-52c1-7d3e-8a60-0c5f0b7d9e11'
 
 inBrowser('campaigns, their ads, and where one was shown; and back', async (t) => {

@@ -8,12 +8,12 @@ import {
   loaded,
   openReports,
   searchOf,
+  settledDay,
   totalOf,
-  yesterday,
 } from './support/reports.ts'
 
 inBrowser('the numbers shown are the numbers answered', async (t) => {
-  const { page, fixture, faults } = await openReports(t, { search: searchOf(yesterday()) })
+  const { page, fixture, faults } = await openReports(t, { search: searchOf(settledDay()) })
   await loaded(page)
   const total = totalOf(fixture)
   t.is(await figure(page, 'valid'), Number(total.click_count))
@@ -94,7 +94,7 @@ inBrowser('the boundary keeps its place when the chart changes its size', async 
 })
 
 inBrowser('a click on a country filters: address, requests and numbers', async (t) => {
-  const { page, fixture, faults } = await openReports(t, { search: searchOf(yesterday()) })
+  const { page, fixture, faults } = await openReports(t, { search: searchOf(settledDay()) })
   await loaded(page)
   fixture.requests.length = 0
   await page.locator('[data-dimension=country] .row', { hasText: 'Germany' }).click()
@@ -163,7 +163,7 @@ inBrowser('without live counts the page polls, and says so', async (t) => {
 })
 
 inBrowser('a fault says what to do, keeps the old numbers, and goes away by itself', async (t) => {
-  const { page, fixture } = await openReports(t, { search: searchOf(yesterday()) })
+  const { page, fixture } = await openReports(t, { search: searchOf(settledDay()) })
   await loaded(page)
   const before = await figure(page, 'valid')
   fixture.behaviour.problem = {
@@ -240,7 +240,7 @@ inBrowser('dark: by the system, and by the button', async (t) => {
 })
 
 inBrowser('the keyboard alone: presets, chart and breakdowns', async (t) => {
-  const { page, faults } = await openReports(t, { search: searchOf(yesterday()) })
+  const { page, faults } = await openReports(t, { search: searchOf(settledDay()) })
   await loaded(page)
   await page.locator('#chart').focus()
   await page.keyboard.press('End')

@@ -35,17 +35,20 @@ export const loaded = (page: Page) => page.locator('#chart[data-final] canvas').
 export const figure = async (page: Page, name: string) =>
   Number(await page.locator(`[data-figure=${name}] .value`).getAttribute('data-value'))
 
-/** A range wholly in the past and below the boundary: its numbers stand still. */
-export function yesterday() {
-  const end = Math.floor(Date.now() / 86_400_000) * 86_400_000
+/** Longer than the boundary is behind: just after midnight, yesterday is not final yet. */
+const settledMs = 3 * 3_600_000
+
+/** The last day wholly below the boundary: its numbers stand still. */
+export function settledDay() {
+  const end = Math.floor((Date.now() - settledMs) / 86_400_000) * 86_400_000
   const iso = (ms: number) => new Date(ms).toISOString()
   return { start_time: iso(end - 86_400_000), end_time: iso(end) }
 }
-export const searchOf = ({ start_time, end_time }: ReturnType<typeof yesterday>) =>
+export const searchOf = ({ start_time, end_time }: ReturnType<typeof settledDay>) =>
   `?from=${start_time}&to=${end_time}`
 
 export function totalOf(fixture: DashboardFixture, filters = '') {
-  const query = new URLSearchParams({ ...yesterday(), granularity: 'all', filters })
+  const query = new URLSearchParams({ ...settledDay(), granularity: 'all', filters })
   const [row] = fixture.timeseries(query.toString()).data
   if (!row) throw new Error('the fixture has no clicks')
   return row
