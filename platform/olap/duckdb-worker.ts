@@ -67,7 +67,21 @@ const idle: DuckDBConnection[] = []
 for (let i = 0; i < queryConnections; i++) idle.push(await db.connect())
 const waiting: ((connection: DuckDBConnection) => void)[] = []
 
-async function withConnection<T>(work: (c: DuckDBConnection) => Promise<T>): Promise<T> {
+const queries: readonly DuckDBConnection[] = [...idle]
+/** What has a connection, or waits for one. */
+const busy = new Set<Promise<unknown>>()
+let closing = false
+const beingClosed = () => new ClickledgerError('unavailable', 'the store is being closed')
+
+function withConnection<T>(work: (c: DuckDBConnection) => Promise<T>): Promise<T> {
+  const done = onConnection(work)
+  busy.add(done)
+  const forget = () => void busy.delete(done)
+  done.then(forget, forget)
+  return done
+}
+
+async function onConnection<T>(work: (c: DuckDBConnection) => Promise<T>): Promise<T> {
   let connection = idle.pop()
   if (!connection) {
     if (waiting.length >= waitingQueriesMax) {
@@ -78,7 +92,10 @@ async function withConnection<T>(work: (c: DuckDBConnection) => Promise<T>): Pro
     connection = await promise
   }
   try {
+    if (closing) throw beingClosed()
     return await work(connection)
+  } catch (error) {
+    throw closing ? beingClosed() : error
   } finally {
     const next = waiting.shift()
     if (next) next(connection)
@@ -186,7 +203,11 @@ const store: Omit<OlapStore, 'sql'> = {
   dropSpeedBefore: (time) => inTurn(() => dropSpeedBefore(loading, time)),
   dropBatch: (grain, days) => inTurn(() => dropBatch(loading, grain, days)),
   async close() {
+    closing = true
     await cursors.end()
+    // The thread is ended next: with a call into DuckDB still running, that aborts the process.
+    for (const connection of queries) connection.interrupt()
+    await Promise.allSettled(busy)
     await tail.close()
     await loads
     await writing.run('CHECKPOINT').catch(() => {}) // queries may still hold a snapshot; the WAL stays
