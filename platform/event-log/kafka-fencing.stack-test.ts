@@ -83,6 +83,7 @@ test('a transaction that was open when another took over cannot be committed', a
   })
   await zombie.connect()
   t.teardown(() => zombie.disconnect())
+  await log.committedOffsets(group, input) // the first group of a new broker: plain kafkajs gives up
   await log.append(input, records(50))
   const transaction = await zombie.transaction()
   const messages = records(50).map(({ key, value }) => ({ key, value: Buffer.from(value) }))
