@@ -108,13 +108,11 @@ async function processed(log: EventLog, open: () => PartitionTask): Promise<Time
   const ends = await log.endOffsets(topics.raw.name)
   return timed(sum(ends), async () => {
     const processor = await log.process({
-      ...{
-        group,
-        topic: topics.raw.name,
-        maxRecords,
-        now: Date.now,
-        outputs: [topics.judged.name],
-      },
+      group,
+      topic: topics.raw.name,
+      outputs: [topics.judged.name],
+      maxRecords,
+      now: Date.now,
       open: async () => open(),
     })
     await until(async () => sum(await log.committedOffsets(group, topics.raw.name)) >= sum(ends), {

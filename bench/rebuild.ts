@@ -11,7 +11,7 @@ import type { Settings } from '#platform/config.ts'
 import { openCatalogue } from '#platform/stack.ts'
 import { planRebuild } from '../batch-layer/rebuild/plan.ts'
 import { stageTask } from '../batch-layer/rebuild/stage-worker.ts'
-import { madeUp, makeArchive } from './support/archive.ts'
+import { type MadeArchive, madeUp, makeArchive } from './support/archive.ts'
 import { realSource } from './support/real-source.ts'
 import { type BenchResult, perSecond, printResult, ratio } from './support/report.ts'
 
@@ -116,13 +116,34 @@ const settingsOfEnv = () =>
     Object.entries(process.env).filter(([name]) => name.startsWith('CLICKLEDGER_REBUILD_')),
   ) as Record<string, string>
 
-export async function runRebuildBench(options: RebuildBenchOptions): Promise<RebuildBench> {
-  const { hours, clicksPerHour, history } = options
-  const source = options.isReal ? realSource() : madeUp
-  const archive = await makeArchive(history + hours, clicksPerHour, settingsOfEnv(), source)
-  const { settings } = archive
-  const catalogue = await openCatalogue(settings)
+interface Opened {
+  readonly archive: MadeArchive
+  readonly catalogue: Catalogue
+  /** What its clicks are. */
+  readonly what: string
+}
+
+/** Makes an archive, works on it, and takes it away again. */
+async function withArchive<T>(
+  made: { readonly hours: number; readonly clicksPerHour: number; readonly isReal: boolean },
+  work: (opened: Opened) => Promise<T>,
+): Promise<T> {
+  const source = made.isReal ? realSource() : madeUp
+  const archive = await makeArchive(made.hours, made.clicksPerHour, settingsOfEnv(), source)
+  const catalogue = await openCatalogue(archive.settings)
   try {
+    return await work({ archive, catalogue, what: source.what })
+  } finally {
+    await catalogue.close()
+    archive.remove()
+  }
+}
+
+export function runRebuildBench(options: RebuildBenchOptions): Promise<RebuildBench> {
+  const { hours, clicksPerHour, history, isReal = false } = options
+  const made = { hours: history + hours, clicksPerHour, isReal }
+  return withArchive(made, async ({ archive, catalogue, what }) => {
+    const { settings } = archive
     const rebuilt = await rebuild(catalogue, settings, archive.hours.slice(history))
     const { clicks, judged } = rebuilt
     const plain = await plainAggregation(
@@ -130,7 +151,7 @@ export async function runRebuildBench(options: RebuildBenchOptions): Promise<Reb
       `${settings.CLICKLEDGER_DATA_DIR}/plain.parquet`,
     )
     const result: BenchResult = {
-      name: `Rebuild: ${clicks.toLocaleString('en')} ${source.what}, ${rebuilt.tasks} tasks, ${history} hours before them, one core`,
+      name: `Rebuild: ${clicks.toLocaleString('en')} ${what}, ${rebuilt.tasks} tasks, ${history} hours before them, one core`,
       figures: {
         'rebuilt (judged, aggregated, staged)': rates(judged, rebuilt),
         'plain DuckDB SQL, aggregation only': rates(judged, plain),
@@ -140,26 +161,20 @@ export async function runRebuildBench(options: RebuildBenchOptions): Promise<Reb
       },
     }
     return { result, judged, clicks }
-  } finally {
-    await catalogue.close()
-    archive.remove()
-  }
+  })
 }
 
 /**
  * Days rebuilt one by one, and all of them at once, in turns on the same machine: how time and memory
  * grow with the clicks. Each day has a day before it that rules look back to.
  */
-export async function runGrowthBench(
+export function runGrowthBench(
   days: number,
   clicksPerHour: number,
   isReal = false,
 ): Promise<BenchResult> {
-  const source = isReal ? realSource() : madeUp
-  const archive = await makeArchive((days + 1) * 24, clicksPerHour, settingsOfEnv(), source)
-  const { settings, hours } = archive
-  const catalogue = await openCatalogue(settings)
-  try {
+  const made = { hours: (days + 1) * 24, clicksPerHour, isReal }
+  return withArchive(made, async ({ archive: { settings, hours }, catalogue, what }) => {
     const each: Rebuilt[] = []
     const day = async (n: number) => {
       each.push(await rebuild(catalogue, settings, hours.slice(n * 24, (n + 1) * 24)))
@@ -171,7 +186,7 @@ export async function runGrowthBench(
     const mean = (of: (one: Rebuilt) => number) => each.reduce((sum, o) => sum + of(o), 0) / days
     const peak = Math.max(...each.map(({ peakMiB }) => peakMiB))
     return {
-      name: `Rebuild of ${days} days, ${all.clicks.toLocaleString('en')} ${source.what}, and of each of them alone`,
+      name: `Rebuild of ${days} days, ${all.clicks.toLocaleString('en')} ${what}, and of each of them alone`,
       figures: {
         'all at once': rates(all.judged, all),
         'a day alone, in the mean': rates(
@@ -185,10 +200,7 @@ export async function runGrowthBench(
         'peak memory': `${all.peakMiB} MiB, of a day alone ${peak} MiB: ${ratio(all.peakMiB, peak)}`,
       },
     }
-  } finally {
-    await catalogue.close()
-    archive.remove()
-  }
+  })
 }
 
 if (import.meta.main) {

@@ -26,13 +26,11 @@ async function timeProcessor(
   const group = `bench-${Math.random()}`
   const begun = performance.now()
   const processor = await log.process({
-    ...{
-      group,
-      topic: topics.raw.name,
-      maxRecords: 2_000,
-      now: Date.now,
-      outputs: [topics.judged.name],
-    },
+    group,
+    topic: topics.raw.name,
+    outputs: [topics.judged.name],
+    maxRecords: 2_000,
+    now: Date.now,
     open: async () => open(),
   })
   await until(

@@ -1,6 +1,5 @@
 // Looks at the ends of output topics for what one transactional id has left there. Reads what is
 // not committed, too: that is what it is looking for.
-
 import type { KafkaLink } from './kafka-link.ts'
 import { type InputSpan, joined, spanOf } from './kafka-settlement.ts'
 import type { FetchedMessage } from './kafkajs-insides.ts'
@@ -97,8 +96,9 @@ async function read(link: KafkaLink, range: Range): Promise<FetchedMessage[]> {
   for (let { from } = range; from < range.end; ) {
     const messages = await link.uncommitted(range.topic, range.partition, from)
     const last = messages.at(-1)
-    if (!last)
+    if (!last) {
       throw new Error(`${range.topic} partition ${range.partition} gives nothing at ${from}`)
+    }
     for (const message of messages) if (Number(message.offset) < range.end) all.push(message)
     from = Number(last.offset) + 1
   }

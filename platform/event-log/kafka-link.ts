@@ -133,7 +133,13 @@ export function openKafkaLink(connect: KafkaConnect, settings: KafkaSettings): K
     return metadata.sort((a, b) => a.partitionId - b.partitionId).map(({ leader }) => leader)
   }
 
-  /** @param wanted - undefined: every partition that there is now, also one that was just added */
+  /** Also partitions that were just added. */
+  const lookForPartitions = async (cluster: Cluster, topic: string): Promise<void> => {
+    await cluster.refreshMetadata()
+    known.set(topic, leadersOf(cluster, topic))
+  }
+
+  /** @param wanted - undefined: every partition that is known */
   const listOffsets = (
     topic: string,
     wanted: readonly number[] | undefined,
@@ -141,10 +147,6 @@ export function openKafkaLink(connect: KafkaConnect, settings: KafkaSettings): K
     isolationLevel = readUncommitted,
   ) =>
     ask(topic, async (cluster) => {
-      if (!wanted) {
-        await cluster.refreshMetadata()
-        known.set(topic, leadersOf(cluster, topic))
-      }
       const metadata = cluster.findTopicPartitionMetadata(topic)
       const offsets = new Map<number, number>()
       const byLeader = new Map<number, number[]>()
@@ -182,7 +184,10 @@ export function openKafkaLink(connect: KafkaConnect, settings: KafkaSettings): K
       known.set(topic, leaders)
       return leaders
     },
-    endOffsets: (topic) => listOffsets(topic, undefined, latest),
+    async endOffsets(topic) {
+      await ask(topic, (cluster) => lookForPartitions(cluster, topic))
+      return listOffsets(topic, undefined, latest)
+    },
     earliestOffset: async (topic, partition) =>
       (await listOffsets(topic, [partition], earliest))[0] ?? 0,
     async offsetAt(topic, partition, time) {
@@ -204,6 +209,7 @@ export function openKafkaLink(connect: KafkaConnect, settings: KafkaSettings): K
         return partitions.map((partition) => found.get(partition) ?? -1)
       }),
     async bounds(topic) {
+      await ask(topic, (cluster) => lookForPartitions(cluster, topic))
       const [earliestOf, ends, stableOf] = await Promise.all([
         listOffsets(topic, undefined, earliest),
         listOffsets(topic, undefined, latest),

@@ -6,13 +6,11 @@ import { openKafkaEventLog } from './kafka.ts'
 
 const log = await openKafkaEventLog({ settings: readSettings(process.env) })
 const processor = await log.process({
-  ...{
-    group: 'copy',
-    topic: topics.raw.name,
-    maxRecords: 10,
-    now: Date.now,
-    outputs: [topics.judged.name],
-  },
+  group: 'copy',
+  topic: topics.raw.name,
+  maxRecords: 10,
+  now: Date.now,
+  outputs: [topics.judged.name],
   open: async () => ({
     handle(records) {
       if (records.length > 0) process.stdout.write('handling\n')

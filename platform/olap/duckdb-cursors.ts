@@ -12,6 +12,7 @@ import {
 } from '@duckdb/node-api'
 import type { SqlColumn, SqlStatement, SqlValue } from '#core/sql.ts'
 import { ClickledgerError } from '#schemas/errors.ts'
+import type { ConnectionPool } from './duckdb-pool.ts'
 import { compileDuckDbStatement } from './duckdb-statement.ts'
 
 export interface SqlCursors {
@@ -23,7 +24,7 @@ export interface SqlCursors {
 
 /** For the thread that owns the store. */
 export interface OwnedCursors extends SqlCursors {
-  /** Ends every statement. The store cannot be closed under a running one. */
+  /** Ends every statement and the pool. The store cannot be closed under a running one. */
   end(): Promise<void>
 }
 
@@ -86,12 +87,8 @@ function describe(error: unknown): unknown {
   return said ? new ClickledgerError('sql-refused', `DuckDB: ${said[0].slice(0, 500)}`) : error
 }
 
-interface CursorOptions {
-  take(): Promise<DuckDBConnection>
-  give(connection: DuckDBConnection): void
-}
-
-export function createSqlCursors({ take, give }: CursorOptions): OwnedCursors {
+/** @param pool - nobody else's; it ends with the cursors */
+export function createSqlCursors(pool: ConnectionPool): OwnedCursors {
   const cursors = new Map<string, Cursor>()
   const running = new Set<Promise<unknown>>()
   let isEnding = false
@@ -101,7 +98,7 @@ export function createSqlCursors({ take, give }: CursorOptions): OwnedCursors {
     if (!cursors.delete(id) || !cursor) return
     clearTimeout(cursor.timer)
     cursor.result = undefined
-    give(cursor.connection)
+    pool.give(cursor.connection)
   }
   const interruptable = async <T>(
     id: string,
@@ -129,8 +126,11 @@ export function createSqlCursors({ take, give }: CursorOptions): OwnedCursors {
   return {
     async sqlOpen(statement, signal) {
       const sql = compileDuckDbStatement(statement)
-      const connection = await take()
-      if (isEnding) throw new ClickledgerError('unavailable', 'the store is closing')
+      const connection = await pool.take()
+      if (isEnding) {
+        pool.give(connection)
+        throw new ClickledgerError('unavailable', 'the store is being closed')
+      }
       const id = randomUUID()
       let isLate = false
       const timer = setTimeout(() => {
@@ -159,6 +159,7 @@ export function createSqlCursors({ take, give }: CursorOptions): OwnedCursors {
       for (const { connection } of cursors.values()) connection.interrupt()
       await Promise.allSettled(running)
       for (const id of [...cursors.keys()]) close(id)
+      await pool.end()
     },
   }
 }

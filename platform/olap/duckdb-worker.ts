@@ -3,7 +3,7 @@
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parentPort, workerData } from 'node:worker_threads'
-import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
+import { DuckDBInstance } from '@duckdb/node-api'
 import type { ReportQuery, ReportRow } from '#core/report-query.ts'
 import { isDimension } from '#schemas/dimensions.ts'
 import { ClickledgerError } from '#schemas/errors.ts'
@@ -21,6 +21,7 @@ import {
   withDroppedHours,
 } from './duckdb-batch.ts'
 import { createSqlCursors } from './duckdb-cursors.ts'
+import { openConnectionPool } from './duckdb-pool.ts'
 import { compileReportQuery } from './duckdb-query.ts'
 import { rowsOf } from './duckdb-sql.ts'
 import { statementSettings } from './duckdb-statement.ts'
@@ -30,7 +31,6 @@ import type { HourLoad, OlapStore } from './port.ts'
 
 const queryConnections = 3
 const statementConnections = 3
-const waitingQueriesMax = 200
 
 const { settings, clock: sharedClock } = workerData as DuckDbWorkerData
 const clock = attachClock(sharedClock)
@@ -63,74 +63,13 @@ tail.done.catch((error) => {
   throw error
 })
 
-const idle: DuckDBConnection[] = []
-for (let i = 0; i < queryConnections; i++) idle.push(await db.connect())
-const waiting: ((connection: DuckDBConnection) => void)[] = []
-
-const queries: readonly DuckDBConnection[] = [...idle]
-/** What has a connection, or waits for one. */
-const busy = new Set<Promise<unknown>>()
-let closing = false
-const beingClosed = () => new ClickledgerError('unavailable', 'the store is being closed')
-
-function withConnection<T>(work: (c: DuckDBConnection) => Promise<T>): Promise<T> {
-  const done = onConnection(work)
-  busy.add(done)
-  const forget = () => void busy.delete(done)
-  done.then(forget, forget)
-  return done
-}
-
-async function onConnection<T>(work: (c: DuckDBConnection) => Promise<T>): Promise<T> {
-  let connection = idle.pop()
-  if (!connection) {
-    if (waiting.length >= waitingQueriesMax) {
-      throw new ClickledgerError('unavailable', 'too many queries are waiting')
-    }
-    const { promise, resolve } = Promise.withResolvers<DuckDBConnection>()
-    waiting.push(resolve)
-    connection = await promise
-  }
-  try {
-    if (closing) throw beingClosed()
-    return await work(connection)
-  } catch (error) {
-    throw closing ? beingClosed() : error
-  } finally {
-    const next = waiting.shift()
-    if (next) next(connection)
-    else idle.push(connection)
-  }
-}
-
+const queries = await openConnectionPool(db, queryConnections)
 // Statements have connections of their own: reports never wait for them.
-const statements: DuckDBConnection[] = []
-for (let i = 0; i < statementConnections; i++) {
-  const connection = await db.connect()
-  for (const sql of statementSettings) await connection.run(sql)
-  statements.push(connection)
-}
-const statementsWaiting: ((connection: DuckDBConnection) => void)[] = []
-const cursors = createSqlCursors({
-  async take() {
-    const connection = statements.pop()
-    if (connection) return connection
-    if (statementsWaiting.length >= waitingQueriesMax) {
-      throw new ClickledgerError('unavailable', 'too many statements are waiting')
-    }
-    const { promise, resolve } = Promise.withResolvers<DuckDBConnection>()
-    statementsWaiting.push(resolve)
-    return promise
-  },
-  give(connection) {
-    const next = statementsWaiting.shift()
-    if (next) next(connection)
-    else statements.push(connection)
-  },
-})
+const statements = await openConnectionPool(db, statementConnections, statementSettings)
+const cursors = createSqlCursors(statements)
 
 async function runQuery(query: ReportQuery, signal?: AbortSignal): Promise<ReportRow[]> {
-  return withConnection(async (connection) => {
+  return queries.lend(async (connection) => {
     signal?.throwIfAborted() // while it waited
     let timedOut = false
     const interrupt = () => connection.interrupt()
@@ -194,20 +133,18 @@ const store: Omit<OlapStore, 'sql'> = {
       }
     }),
   loadedHours: (hours) =>
-    withConnection(async (connection) => {
+    queries.lend(async (connection) => {
       const runs = await loadedRuns(connection)
       return hours.filter(({ hour, run }) => runs.get(hour) === run).map(({ hour }) => hour)
     }),
-  hourTotals: (view, start, end) => withConnection((c) => hourTotals(c, view, start, end)),
+  hourTotals: (view, start, end) => queries.lend((c) => hourTotals(c, view, start, end)),
   query: runQuery,
   dropSpeedBefore: (time) => inTurn(() => dropSpeedBefore(loading, time)),
   dropBatch: (grain, days) => inTurn(() => dropBatch(loading, grain, days)),
   async close() {
-    closing = true
-    await cursors.end()
     // The thread is ended next: with a call into DuckDB still running, that aborts the process.
-    for (const connection of queries) connection.interrupt()
-    await Promise.allSettled(busy)
+    await cursors.end()
+    await queries.end()
     await tail.close()
     await loads
     await writing.run('CHECKPOINT').catch(() => {}) // queries may still hold a snapshot; the WAL stays

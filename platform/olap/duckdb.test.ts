@@ -36,6 +36,7 @@ const contract: OlapContract = {
 }
 
 testOlapContract(test, 'duckdb', contract)
+testRollupContract(test, 'duckdb', contract)
 
 // A thread that ends while DuckDB works for it takes the whole process with it.
 test('closed while it is asked: each question is answered or refused, and the process lives on', async (t) => {
@@ -60,4 +61,3 @@ test('closed while it is asked: each question is answered or refused, and the pr
     await log.close()
   }
 })
-testRollupContract(test, 'duckdb', contract)

@@ -17,6 +17,8 @@ export interface FaultyProxy {
   isHung: boolean
   /** While true, connections are cut at once, as by a server that is down. */
   isDown: boolean
+  /** While true, the server does not notice that a client has gone. */
+  isQuiet: boolean
   /** Cuts what is connected now. */
   cut(): void
 }
@@ -49,8 +51,9 @@ export async function startFaultyProxy(
         else if (to.writable && !to.write(changed)) from.pause()
       })
       to.on('drain', () => from.resume())
-      from.on('close', () => to.destroy())
     }
+    client.on('close', () => proxy.isQuiet || upstream.destroy())
+    upstream.on('close', () => client.destroy())
     carry(client, upstream, (bytes) => {
       bytesIn += bytes.length
       return proxy.toServer(bytes)
@@ -71,6 +74,7 @@ export async function startFaultyProxy(
     toClient: pass,
     isHung: false,
     isDown: false,
+    isQuiet: false,
     cut() {
       for (const socket of sockets) socket.destroy()
     },

@@ -1,5 +1,6 @@
 // The view of reports over a made-up API, opened.
 import type { Page } from 'playwright-core'
+import { dayMs, hourMs } from '#schemas/paths.ts'
 import { type How, type Opened, openPage, type T } from './browser.ts'
 import {
   type Behaviour,
@@ -36,13 +37,13 @@ export const figure = async (page: Page, name: string) =>
   Number(await page.locator(`[data-figure=${name}] .value`).getAttribute('data-value'))
 
 /** Longer than the boundary is behind: just after midnight, yesterday is not final yet. */
-const settledMs = 3 * 3_600_000
+const settledMs = 3 * hourMs
 
 /** The last day wholly below the boundary: its numbers stand still. */
 export function settledDay() {
-  const end = Math.floor((Date.now() - settledMs) / 86_400_000) * 86_400_000
+  const end = Math.floor((Date.now() - settledMs) / dayMs) * dayMs
   const iso = (ms: number) => new Date(ms).toISOString()
-  return { start_time: iso(end - 86_400_000), end_time: iso(end) }
+  return { start_time: iso(end - dayMs), end_time: iso(end) }
 }
 export const searchOf = ({ start_time, end_time }: ReturnType<typeof settledDay>) =>
   `?from=${start_time}&to=${end_time}`
