@@ -27,7 +27,9 @@ inBrowser('the numbers shown are the numbers answered', async (t) => {
   t.is(await page.locator('#chart').getAttribute('data-final'), '24')
 
   await page.locator('#table summary').click()
-  t.is(await page.locator('#table tbody tr').count(), 24)
+  const rows = page.locator('#table tbody tr')
+  await rows.last().waitFor() // drawn after it has opened
+  t.is(await rows.count(), 24)
   t.deepEqual(faults, [])
 })
 
