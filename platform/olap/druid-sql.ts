@@ -3,6 +3,7 @@
 import { randomUUID } from 'node:crypto'
 import type { SqlAnswer, SqlColumn, SqlStatement, SqlValue } from '#core/sql.ts'
 import { ClickledgerError } from '#schemas/errors.ts'
+import { uniqueMetrics } from '#schemas/metrics.ts'
 import { type DruidClient, DruidError, storeError } from './druid-http.ts'
 import type { SegmentWatch } from './druid-segments.ts'
 import type { DruidNames } from './druid-specs.ts'
@@ -21,9 +22,19 @@ export interface StatementParts {
 const unplanned =
   /could not be planned|cannot be planned|unknown exception|not supported|unsupported/i
 
+/** A sub-query that Druid puts into memory has its sketches as bytes there, which nothing can read. */
+const sketchLost = /cannot be cast to class \S*HllSketchHolder/
+
 function statementError(error: unknown): ClickledgerError {
   if (error instanceof DruidError) {
     const { status, message } = error
+    if (sketchLost.test(message)) {
+      return new ClickledgerError(
+        'sql-refused',
+        `Druid cannot carry ${uniqueMetrics.map(({ name }) => name).join(' and ')} through a join like this one: count them in a sub-query of its own that joins nothing.`,
+        error,
+      )
+    }
     const known = storeError(error)
     if (known.code === 'query-too-large' || known.code === 'query-timeout') return known
     const isItsFault =

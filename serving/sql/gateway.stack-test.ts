@@ -5,7 +5,7 @@ import { stackSettings } from '../../tests/support/stack.ts'
 import { fixtureRequests } from './testing/fixtures.ts'
 import { openSqlServing } from './testing/instance.ts'
 import { tryIsolation, withoutPredicate } from './testing/isolation.ts'
-import { clicksOf, fill } from './testing/rig.ts'
+import { ask, clicksOf, fill, pinnedFor } from './testing/rig.ts'
 import { testSqlGateway } from './testing/suite.ts'
 
 testSqlGateway(test.serial as TestFn, 'druid', (t) => openDruid(t, stackSettings(t)))
@@ -31,6 +31,17 @@ test.serial('druid: hostile statements see not one row of another tenant', async
     withoutPredicate(statement, 'all')
   const broken = await tryIsolation({ ...stores, count: 60, mutate })
   t.true(broken.leaks.length > 5, 'a predicate that is gone is noticed')
+})
+
+test.serial('druid: sketches that it loses on the way are refused with a reason', async (t) => {
+  const parts = await openDruid(t, stackSettings(t))
+  await fill(parts, clicksOf('mine', 40, seed), clicksOf('mine', 40, seed + 1))
+  const sql = `SELECT APPROX_COUNT_DISTINCT_DS_HLL(unique_user_count) AS n FROM clicks_day
+    WHERE click_count < (SELECT SUM(gross_click_count) FROM clicks_day)`
+  const refusal = await t.throwsAsync(ask(parts.store, { sql }, pinnedFor('mine')), {
+    code: 'sql-refused',
+  })
+  t.regex(refusal?.message ?? '', /unique_user_count .* sub-query/)
 })
 
 test.serial('druid: what Superset and Grafana send is answered', async (t) => {
