@@ -5,6 +5,7 @@ import type { SqlAnswer, SqlColumn, SqlStatement, SqlValue } from '#core/sql.ts'
 import { ClickledgerError } from '#schemas/errors.ts'
 import { uniqueMetrics } from '#schemas/metrics.ts'
 import { type DruidClient, DruidError, storeError } from './druid-http.ts'
+import { subqueryRowsMax } from './druid-joins.ts'
 import type { SegmentWatch } from './druid-segments.ts'
 import type { DruidNames } from './druid-specs.ts'
 import { compileDruidStatement, statementRanges } from './druid-statement.ts'
@@ -25,6 +26,9 @@ const unplanned =
 /** A sub-query that Druid puts into memory has its sketches as bytes there, which nothing can read. */
 const sketchLost = /cannot be cast to class \S*HllSketchHolder/
 
+/** Druid's word for `maxSubqueryRows`. */
+const tooManyJoined = /subquer(?:y|ies) generated results beyond maximum\s?\[(\d+)\]/i
+
 function statementError(error: unknown): ClickledgerError {
   if (error instanceof DruidError) {
     const { status, message } = error
@@ -32,6 +36,14 @@ function statementError(error: unknown): ClickledgerError {
       return new ClickledgerError(
         'sql-refused',
         `Druid cannot carry ${uniqueMetrics.map(({ name }) => name).join(' and ')} through a join like this one: count them in a sub-query of its own that joins nothing.`,
+        error,
+      )
+    }
+    const rows = tooManyJoined.exec(message)?.[1]
+    if (rows) {
+      return new ClickledgerError(
+        'query-too-large',
+        `The tables that this statement joins have more than ${rows} rows together. Filter or group them first; a join on all columns that its right side is grouped by may have more.`,
         error,
       )
     }
@@ -118,6 +130,7 @@ export function createStatements({ client, names, segments }: StatementParts) {
     const { timeoutMs, estimate } = statement
     const sqlQueryId = randomUUID()
     const ranges = statementRanges(statement)
+    const maxSubqueryRows = subqueryRowsMax(statement.query)
     // What is missing before or after the query may have been missing in it.
     const vouch = () => segments.check(ranges)
     try {
@@ -133,6 +146,7 @@ export function createStatements({ client, names, segments }: StatementParts) {
             timeout: timeoutMs,
             sqlTimeZone: 'UTC',
             useApproximateTopN: estimate?.topN ?? false,
+            ...(maxSubqueryRows === undefined ? {} : { maxSubqueryRows }),
             ...(estimate?.countDistinct === undefined
               ? {}
               : { useApproximateCountDistinct: estimate.countDistinct }),

@@ -44,6 +44,18 @@ test.serial('druid: sketches that it loses on the way are refused with a reason'
   t.regex(refusal?.message ?? '', /unique_user_count .* sub-query/)
 })
 
+test.serial('druid: joins that multiply are refused before they begin', async (t) => {
+  const parts = await openDruid(t, stackSettings(t))
+  await fill(parts, clicksOf('mine', 80, seed), clicksOf('mine', 80, seed + 1))
+  const minutes = '(SELECT __time AS t, SUM(click_count) AS n FROM clicks GROUP BY 1)'
+  const five = ['a', 'b', 'c', 'd', 'e'].map((name) => `${minutes} ${name}`).join(', ')
+  const sql = `SELECT SUM(a.n + e.n) AS n FROM ${five}`
+  const refusal = await t.throwsAsync(ask(parts.store, { sql }, pinnedFor('mine')), {
+    code: 'query-too-large',
+  })
+  t.regex(refusal?.message ?? '', /more than 228 rows together/)
+})
+
 test.serial('druid: what Superset and Grafana send is answered', async (t) => {
   const { app, keys } = await openSqlServing(t, await openDruid(t, stackSettings(t)), ['adv-1'])
   for (const { what, body } of fixtureRequests) {
