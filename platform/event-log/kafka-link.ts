@@ -134,10 +134,11 @@ export function openKafkaLink(connect: KafkaConnect, settings: KafkaSettings): K
   }
 
   /** Also partitions that were just added. */
-  const lookForPartitions = async (cluster: Cluster, topic: string): Promise<void> => {
-    await cluster.refreshMetadata()
-    known.set(topic, leadersOf(cluster, topic))
-  }
+  const lookForPartitions = (topic: string): Promise<void> =>
+    ask(topic, async (cluster) => {
+      await cluster.refreshMetadata()
+      known.set(topic, leadersOf(cluster, topic))
+    })
 
   /** @param wanted - undefined: every partition that is known */
   const listOffsets = (
@@ -185,7 +186,7 @@ export function openKafkaLink(connect: KafkaConnect, settings: KafkaSettings): K
       return leaders
     },
     async endOffsets(topic) {
-      await ask(topic, (cluster) => lookForPartitions(cluster, topic))
+      await lookForPartitions(topic)
       return listOffsets(topic, undefined, latest)
     },
     earliestOffset: async (topic, partition) =>
@@ -209,7 +210,7 @@ export function openKafkaLink(connect: KafkaConnect, settings: KafkaSettings): K
         return partitions.map((partition) => found.get(partition) ?? -1)
       }),
     async bounds(topic) {
-      await ask(topic, (cluster) => lookForPartitions(cluster, topic))
+      await lookForPartitions(topic)
       const [earliestOf, ends, stableOf] = await Promise.all([
         listOffsets(topic, undefined, earliest),
         listOffsets(topic, undefined, latest),

@@ -18,6 +18,7 @@ const linear: Record<string, string> = {
   'a single row': `SELECT a.n * 100 / b.n AS share FROM ${ads} a, ${total} b`,
   'the first row': `SELECT a.n FROM ${ads} a, (SELECT n FROM ${ads} x ORDER BY n LIMIT 1) b`,
   'distinct values': `SELECT a.n FROM ${ads} a JOIN (SELECT DISTINCT ad_id FROM clicks) b ON a.ad_id = b.ad_id`,
+  'a single value': `SELECT a.n FROM ${ads} a, ${ads} b WHERE b.ad_id = (SELECT MAX(ad_id) FROM clicks)`,
   'by WITH': `WITH b AS (SELECT ad_id, SUM(click_count) AS n FROM clicks GROUP BY 1) SELECT a.n FROM b a JOIN b ON a.ad_id = b.ad_id`,
 }
 
@@ -46,6 +47,14 @@ const multiplied: Record<string, readonly [factors: number, sql: string]> = {
   'an outer join keeps all': [
     3,
     `SELECT a.n FROM ${ads} a LEFT JOIN ${ads} b ON a.n = b.n LEFT JOIN ${ads} c ON b.n = c.n WHERE a.ad_id = c.ad_id`,
+  ],
+  'the key waits for a table that comes later': [
+    3,
+    `SELECT a.n FROM ${ads} a, ${ads} b, ${ads} c WHERE b.ad_id = c.n`,
+  ],
+  'two that wait for each other': [
+    2,
+    `SELECT a.n FROM ${ads} a, ${pairs} b, ${ads} c WHERE b.ad_id = c.n AND b.country = c.n AND c.ad_id = b.ad_id`,
   ],
   'four, in a sub-query': [
     4,

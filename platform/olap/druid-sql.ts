@@ -43,7 +43,7 @@ function statementError(error: unknown): ClickledgerError {
     if (rows) {
       return new ClickledgerError(
         'query-too-large',
-        `The tables that this statement joins have more than ${rows} rows together. Filter or group them first; a join on all columns that its right side is grouped by may have more.`,
+        `What this statement joins, or takes from sub-queries, has more than ${rows} rows together. Filter or group them first; a join on all columns that its right side is grouped by may have more.`,
         error,
       )
     }
