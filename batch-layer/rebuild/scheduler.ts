@@ -166,13 +166,18 @@ export function createScheduler(parts: SchedulerParts) {
     return rebuild({ kind: 'rebuild', reason, hours: rules, isApproved: true }, onBegin)
   }
 
-  /** The speed view needs nothing that the boundary has long passed; the batch view, coarser rows. */
+  /**
+   * The speed view needs nothing that the boundary has long passed; the batch view, coarser rows in
+   * fewer pieces.
+   */
   const pruneViews = async (): Promise<void> => {
     if (now() - prunedAt < pruneEveryMs) return
     prunedAt = now()
     const { boundary } = await boundaryInForce(catalogue)
     await parts.olap.dropSpeedBefore(Math.min(boundary, now() - parts.speedRetentionMs))
     await pruneBatchView(parts, boundary)
+    // A piece at a time, or what can be sealed meanwhile would wait for all of them.
+    if (await parts.olap.compactBefore(boundary)) prunedAt = Number.NEGATIVE_INFINITY
   }
 
   /** One look at the proof; seals where it holds. */

@@ -1,6 +1,7 @@
 // The tasks of Druid's batch view: minutes and hours come from the same staged rows, days from the hours;
 // each replaces what was there. Every hour has a row of its own that says what it was loaded from.
 import { createHash } from 'node:crypto'
+import type { Interval } from '#core/boundary.ts'
 import { dimensionNames } from '#schemas/dimensions.ts'
 import { sumMetrics, uniqueMetrics } from '#schemas/metrics.ts'
 import { dayMs, hourMs } from '#schemas/paths.ts'
@@ -9,6 +10,7 @@ import {
   granularity,
   intervalOf,
   maxColumnsToMerge,
+  type SegmentGranularity,
   type Spec,
   sketch,
   sketchSize,
@@ -22,8 +24,16 @@ export const anchorTime = Date.UTC(2100, 0, 1)
 /** `layer` of a row that counts nothing and tells in `mark` what the hour was loaded from. */
 export const markLayer = 'mark'
 
+/** Druid's own advice: about five million rows to a segment. */
+export const segmentRowsMax = 5_000_000
+
 /** Columns of rows that are aggregates already: loads of the batch view, and anchors. */
-function aggregateSchema(view: View, dataSource: string, intervals: readonly string[]) {
+function aggregateSchema(
+  view: View,
+  dataSource: string,
+  intervals: readonly string[],
+  segments?: SegmentGranularity,
+) {
   const own = { batch: ['layer', 'run'], speed: ['layer'] }
   const proof = own[view as 'batch'] ?? ['layer', 'mark']
   return {
@@ -34,7 +44,7 @@ function aggregateSchema(view: View, dataSource: string, intervals: readonly str
       ...sumMetrics.map(({ name }): Spec => ({ type: 'longSum', name, fieldName: name })),
       ...uniqueMetrics.map(({ name, members }): Spec => sketch(name, members)),
     ],
-    granularitySpec: granularity(view, intervals),
+    granularitySpec: granularity(view, intervals, segments),
   }
 }
 
@@ -47,7 +57,7 @@ const replaceTask = (id: string, dataSchema: Spec, input: Spec, subTasks = 1): S
     ioConfig: { type: 'index_parallel', appendToExisting: false, dropExisting: true, ...input },
     tuningConfig: {
       type: 'index_parallel',
-      partitionsSpec: { type: 'dynamic', maxRowsPerSegment: 5_000_000 },
+      partitionsSpec: { type: 'dynamic', maxRowsPerSegment: segmentRowsMax },
       maxNumConcurrentSubTasks: subTasks, // 1: in its own slot, it never waits for a second one
       // A file is an hour: so an hour is rolled up by one sub-task, as it would be by one task.
       ...(subTasks > 1 ? { splitHintSpec: { type: 'maxSize', maxNumFiles: 1 } } : {}),
@@ -91,10 +101,20 @@ export function loadTask(
   return replaceTask(id, schema, input, subTasks)
 }
 
-/** Makes one day anew from the hours that are published. */
-export function dayTask(id: string, names: DruidNames, day: number): Spec {
-  const interval = intervalOf(day, day + dayMs)
-  const schema = aggregateSchema('day', names.day, [interval])
+export interface DayRows extends Interval {
+  /** Whose published rows they are made of. */
+  readonly from: 'hour' | 'day'
+  readonly segments: 'DAY' | 'WEEK'
+}
+
+/** Makes the rows of whole days anew from what is published of them. */
+export function dayTask(
+  id: string,
+  names: DruidNames,
+  { start, end, from, segments }: DayRows,
+): Spec {
+  const interval = intervalOf(start, end)
+  const schema = aggregateSchema('day', names.day, [interval], segments)
   const merged = uniqueMetrics.map(({ name }) => ({
     ...{ type: 'HLLSketchMerge', name, fieldName: name },
     ...sketchSize,
@@ -107,7 +127,7 @@ export function dayTask(id: string, names: DruidNames, day: number): Spec {
       metricsSpec: [...schema.metricsSpec.slice(0, sumMetrics.length), ...merged],
       transformSpec: ownLayer('day'),
     },
-    { inputSource: { type: 'druid', dataSource: names.hour, interval } },
+    { inputSource: { type: 'druid', dataSource: names[from], interval } },
   )
 }
 

@@ -1,7 +1,6 @@
 // The batch view of Druid: staged Parquet becomes gzipped JSON lines; from them one task replaces minutes
 // and one hours, and from those hours one replaces each day. It is loaded when the query path itself
 // shows it in all grains (druid-shown.ts).
-import { createHash } from 'node:crypto'
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
@@ -9,12 +8,13 @@ import { type Grain, grains } from '#core/grain.ts'
 import { aggregateColumns } from '#core/minute-aggregates.ts'
 import { dimensionNames } from '#schemas/dimensions.ts'
 import { sumMetrics } from '#schemas/metrics.ts'
-import { dayOf } from '#schemas/paths.ts'
+import { dayMs, dayOf } from '#schemas/paths.ts'
 import type { ObjectStore } from '../object-store/port.ts'
+import type { Compaction } from './druid-compaction.ts'
 import { dayTask, loadTask, markLayer } from './druid-load-specs.ts'
 import { markOf, type Shown } from './druid-shown.ts'
 import type { DruidNames } from './druid-specs.ts'
-import type { Tasks } from './druid-tasks.ts'
+import { digestOf, type Tasks } from './druid-tasks.ts'
 import type { HourLoad } from './port.ts'
 
 /** Days whose hours are replaced together, at most: as many tasks, and two more, run at a time. */
@@ -28,6 +28,7 @@ export interface LoadParts {
   readonly names: DruidNames
   readonly tasks: Tasks
   readonly shown: Shown
+  readonly compaction: Compaction
   readonly objects: ObjectStore
   /** A directory of this store's own. */
   readonly scratch: string
@@ -70,16 +71,13 @@ async function convert(paths: readonly string[], load: HourLoad, output: string)
   }
 }
 
-const digestOf = (what: unknown): string =>
-  createHash('sha256').update(JSON.stringify(what)).digest('hex').slice(0, 16)
-
 const chunksOf = <T>(list: readonly T[], size: number): T[][] =>
   Array.from({ length: Math.ceil(list.length / size) }, (_, i) =>
     list.slice(i * size, (i + 1) * size),
   )
 
 export function createLoads(parts: LoadParts) {
-  const { names, tasks, shown, objects, scratch, subTasks } = parts
+  const { names, tasks, shown, compaction, objects, scratch, subTasks } = parts
 
   /** @returns the load's object key */
   const hand = async (load: HourLoad): Promise<string> => {
@@ -117,7 +115,8 @@ export function createLoads(parts: LoadParts) {
   const replaceDay = (day: number, loads: readonly HourLoad[]) =>
     tasks.run({
       name: `load_${names.day}_${digestOf(loads.map(markOf))}`,
-      spec: (id) => dayTask(id, names, day),
+      spec: (id) =>
+        dayTask(id, names, { start: day, end: day + dayMs, from: 'hour', segments: 'DAY' }),
       inForce: () => isShown('day', loads),
     })
 
@@ -131,6 +130,7 @@ export function createLoads(parts: LoadParts) {
     for (const load of loads) keys.push(await hand(load))
     const byDay = Map.groupBy(loads, ({ hour }) => dayOf(hour))
     const rollUp = async () => {
+      await compaction.part([...days.keys()])
       await replaceGrain('hour', loads, keys)
       await Promise.all([...byDay].map(([day, mine]) => replaceDay(day, mine)))
     }

@@ -1,6 +1,5 @@
 import test from 'ava'
 import { appliedOf, stillShown, type TaskState } from './druid-proofs.ts'
-import { missingIntervals } from './druid-segments.ts'
 
 const task = (start: number, visible?: number, done = false): TaskState => ({
   start: { 0: start },
@@ -19,31 +18,6 @@ test('applied follows the chain of tasks as far as queries see it', (t) => {
   t.is(appliedOf(0, [task(10, 25), task(10, 20)]), 20, 'the slower of two replicas')
   t.is(appliedOf(0, [task(10, 25), task(10)]), 25, 'one of two replicas died')
   t.is(appliedOf(0, []), undefined)
-})
-
-const [ten, eleven] = [Date.UTC(2026, 0, 5, 10), Date.UTC(2026, 0, 5, 11)]
-const published = (version: string, partition = 0) => ({
-  ...{ start: ten, end: eleven, version, partition },
-})
-const served = (version: string, partitionNumber = 0, hour = '10') => ({
-  interval: `2026-01-05T${hour}:00:00.000Z/2026-01-05T11:00:00.000Z`,
-  ...{ version, partitionNumber },
-})
-
-test('an hour is missing when no version of it is whole', (t) => {
-  const gone = [{ start: ten, end: eleven }]
-  t.deepEqual(missingIntervals([published('v1')], [served('v1')]), [])
-  t.deepEqual(missingIntervals([published('v1')], []), gone)
-  t.deepEqual(
-    missingIntervals([published('v1')], [served('v1', 0, '09')]),
-    gone,
-    'another interval',
-  )
-  t.deepEqual(missingIntervals([published('v2')], [served('v1')]), [], 'the old one answers')
-  const two = [published('v1', 0), published('v1', 1)]
-  t.deepEqual(missingIntervals(two, [served('v1', 0)]), gone, 'a part is missing')
-  t.deepEqual(missingIntervals(two, [served('v1', 1), served('v1', 0), served('v1', 2)]), [])
-  t.deepEqual(missingIntervals([], [served('v1')]), [], 'not published yet')
 })
 
 test('a broker that misses a new hour still shows the rest; not so after a task began again', (t) => {

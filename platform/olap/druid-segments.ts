@@ -8,6 +8,7 @@ import { createRefreshed } from '../refreshed.ts'
 import type { DruidClient, SqlValue } from './druid-http.ts'
 import type { ViewRanges } from './druid-query.ts'
 import { type DruidNames, intervalOf, type View, views } from './druid-specs.ts'
+import { missingStretches, type Piece, piecesOf, type Shown } from './druid-timeline.ts'
 
 /**
  * Ages of the list of published segments. It grows seconds before anybody is told of what is new, and
@@ -20,14 +21,6 @@ const lookAgeMs = 250
 const looksMax = 500
 
 const allTime: Interval = { start: 0, end: Number.MAX_SAFE_INTEGER }
-
-/** A segment that is published and in force. */
-export interface PublishedSegment {
-  readonly start: number
-  readonly end: number // exclusive
-  readonly version: string
-  readonly partition: number
-}
 
 /** An interval of which nothing whole is served. */
 export interface MissingSegment {
@@ -62,32 +55,19 @@ export async function servedSegments(
   return answer as ServedSegments
 }
 
-/**
- * Published intervals of which nothing whole is served. While an hour is being replaced its new segments
- * are not there yet, and the old ones answer for it: a broker asks for a version only where it is whole.
- * Segments that were appended have no such tie; each must be there.
- */
-export function missingIntervals(
-  published: readonly PublishedSegment[],
-  served: readonly Pick<ServedSegment, 'interval' | 'version' | 'partitionNumber'>[],
-): Interval[] {
-  const shown = Map.groupBy(served, ({ interval }) => interval)
-  const groups = Map.groupBy(published, ({ start, end }) => intervalOf(start, end))
-  return [...groups].flatMap(([interval, segments]) => {
-    const here = shown.get(interval) ?? []
-    const isShown = ({ version, partition }: PublishedSegment) =>
-      here.some((one) => one.version !== version || one.partitionNumber === partition)
-    const [{ start, end } = { start: 0, end: 0 }] = segments
-    return segments.every(isShown) ? [] : [{ start, end }]
-  })
+type PublishedPiece = Piece<Shown>
+
+const toShown = ({ interval, version, partitionNumber }: ServedSegment): Shown => {
+  const [start = '', end = ''] = interval.split('/')
+  return { start: Date.parse(start), end: Date.parse(end), version, partition: partitionNumber }
 }
 
-/** Ranges that hold whole segments: of one that reaches over an edge, a broker would name the part. */
-const around = (ranges: readonly Interval[], segments: readonly PublishedSegment[]): string[] =>
+/** Ranges that hold whole pieces: of one that reaches over an edge, a broker would name the part. */
+const around = (ranges: readonly Interval[], pieces: readonly PublishedPiece[]): string[] =>
   ranges.flatMap((range) => {
-    const touched = segments.filter((segment) => overlaps(segment, range))
+    const touched = pieces.filter((piece) => overlaps(piece, range))
     if (touched.length === 0) return []
-    const start = Math.min(...touched.map((segment) => segment.start))
+    const start = Math.min(...touched.map((piece) => piece.start))
     return [intervalOf(start, Math.max(...touched.map(({ end }) => end)))]
   })
 
@@ -103,7 +83,7 @@ export interface SegmentWatch {
   vouchFor<T>(ranges: ViewRanges, query: () => Promise<T>): Promise<T>
 }
 
-type Published = ReadonlyMap<View, readonly PublishedSegment[]>
+type Published = ReadonlyMap<View, readonly PublishedPiece[]>
 
 export function watchSegments(
   client: DruidClient,
@@ -117,7 +97,9 @@ export function watchSegments(
          AND is_published = 1 AND is_overshadowed = 0`,
     )
     const segments = Map.groupBy(rows, ([dataSource]) => dataSource)
-    return new Map(views.map((view) => [view, (segments.get(names[view]) ?? []).map(toPublished)]))
+    return new Map(
+      views.map((view) => [view, piecesOf((segments.get(names[view]) ?? []).map(toPublished))]),
+    )
   }
   const list = createRefreshed(readPublished, listAge)
 
@@ -142,13 +124,13 @@ export function watchSegments(
     const asked = await brokers()
     const missingOf = async (broker: string, view: View): Promise<MissingSegment[]> => {
       const within = ranges.get(view) ?? []
-      const segments = (published.get(view) ?? []).filter((segment) =>
-        within.some((range) => overlaps(segment, range)),
+      const pieces = (published.get(view) ?? []).filter((piece) =>
+        within.some((range) => overlaps(piece, range)),
       )
-      if (segments.length === 0) return []
-      const served = await servedBy(broker, view, around(within, segments), ageMs)
+      if (pieces.length === 0) return []
+      const served = await servedBy(broker, view, around(within, pieces), ageMs)
       const dataSource = names[view]
-      return missingIntervals(segments, served).map((gone) => ({ dataSource, ...gone }))
+      return missingStretches(pieces, served.map(toShown)).map((gone) => ({ dataSource, ...gone }))
     }
     const found = await Promise.all(
       asked.flatMap((broker) => [...ranges.keys()].map((view) => missingOf(broker, view))),
@@ -162,11 +144,14 @@ export function watchSegments(
     if (missing.length === 0) return
     // Perhaps it was dropped since the list was read. Brokers are not asked again: what is back by now
     // was still missing in the query.
-    const published = [...(await list.anew())].flatMap(([view, segments]) =>
-      segments.map(({ start, end }) => `${names[view]} ${start} ${end}`),
+    const published = [...(await list.anew())].map(
+      ([view, pieces]) => [names[view], pieces] as const,
     )
     const first = missing.find((gone) =>
-      published.includes(`${gone.dataSource} ${gone.start} ${gone.end}`),
+      published.some(
+        ([dataSource, pieces]) =>
+          dataSource === gone.dataSource && pieces.some((piece) => overlaps(piece, gone)),
+      ),
     )
     if (!first) return
     throw new ClickledgerError(
@@ -191,13 +176,7 @@ export function watchSegments(
   }
 }
 
-const toPublished = ([
-  ,
-  start,
-  end,
-  version,
-  partition,
-]: readonly SqlValue[]): PublishedSegment => ({
+const toPublished = ([, start, end, version, partition]: readonly SqlValue[]): Shown => ({
   start: Date.parse(String(start)),
   end: Date.parse(String(end)),
   version: String(version),

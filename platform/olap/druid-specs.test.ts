@@ -1,6 +1,7 @@
 import test from 'ava'
 import { dimensionNames } from '#schemas/dimensions.ts'
 import { metricNames } from '#schemas/metrics.ts'
+import { dayMs } from '#schemas/paths.ts'
 import { readSettings } from '../config.ts'
 import { anchorLayer, anchorTask, dayTask, loadTask } from './druid-load-specs.ts'
 import { druidNames, isWithin, supervisorSpec } from './druid-specs.ts'
@@ -35,7 +36,7 @@ test('all views have every dimension and metric of the schemas', (t) => {
   })
   for (const task of [
     loadTask('id', names, 'hour', [0], ['s3://b/k'], 1),
-    dayTask('id', names, 0),
+    dayTask('id', names, { start: 0, end: dayMs, from: 'hour', segments: 'DAY' }),
   ]) {
     t.deepEqual(namesOf(schemaOf(task)), {
       dimensions: ['layer', 'mark', ...dimensionNames],

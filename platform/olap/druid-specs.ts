@@ -71,9 +71,17 @@ const rows = {
   day: { segmentGranularity: 'DAY', queryGranularity: 'DAY' },
 } as const satisfies Record<View, unknown>
 
-export const granularity = (view: View, intervals?: readonly string[]) => ({
+export type SegmentGranularity = 'HOUR' | 'DAY' | 'WEEK'
+
+/** @param segments - longer ones than the view's own */
+export const granularity = (
+  view: View,
+  intervals?: readonly string[],
+  segments: SegmentGranularity = rows[view].segmentGranularity,
+) => ({
   type: 'uniform',
   ...rows[view],
+  segmentGranularity: segments,
   rollup: true,
   ...(intervals ? { intervals } : {}),
 })

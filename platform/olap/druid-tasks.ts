@@ -1,5 +1,6 @@
 // Tasks of Druid's overlord: handed in once, watched to their end. A task's id says what it does,
 // so whoever comes after a crash finds the one that is already running.
+import { createHash } from 'node:crypto'
 import { ClickledgerError } from '#schemas/errors.ts'
 import { pause } from '../wait.ts'
 import { type DruidClient, DruidError } from './druid-http.ts'
@@ -8,6 +9,10 @@ const pollMs = 250
 const taskTimeoutMs = 3_600_000
 /** How often the same work can be done over, ever. */
 const attemptsMax = 1_000
+
+/** What a task works on, in few characters for its name. */
+export const digestOf = (what: unknown): string =>
+  createHash('sha256').update(JSON.stringify(what)).digest('hex').slice(0, 16)
 
 export interface TaskRequest {
   /** What it does; the number of the attempt is put behind it. */

@@ -10,6 +10,7 @@ import type { Settings } from '../config.ts'
 import type { EventLog } from '../event-log/port.ts'
 import type { ObjectStore } from '../object-store/port.ts'
 import { createBrokerList } from './druid-brokers.ts'
+import { type Compaction, createCompaction } from './druid-compaction.ts'
 import { createDruidClient, type DruidClient, storeError } from './druid-http.ts'
 import { createLoads } from './druid-loads.ts'
 import { compileDruidQuery, timestampSql, toReportRow, viewRanges } from './druid-query.ts'
@@ -57,8 +58,12 @@ export async function openDruidStore({
     const scratch = join(settings.CLICKLEDGER_DATA_DIR, 'scratch', 'olap')
     const shown = createShown({ client, names, segments })
     const { CLICKLEDGER_DRUID_LOAD_TASKS: subTasks } = settings
-    const loads = createLoads({ names, tasks, shown, objects, scratch, subTasks })
-    return storeOf({ client, names, segments, realtime, loads, settings, log, stopping })
+    const compaction = createCompaction({ client, names, tasks })
+    const loads = createLoads({ names, tasks, shown, compaction, objects, scratch, subTasks })
+    return storeOf({
+      ...{ client, names, segments, realtime, loads, compaction },
+      ...{ settings, log, stopping },
+    })
   } catch (error) {
     await client.close()
     throw error
@@ -71,13 +76,15 @@ interface StoreParts {
   readonly segments: SegmentWatch
   readonly realtime: ReturnType<typeof createRealtime>
   readonly loads: ReturnType<typeof createLoads>
+  readonly compaction: Compaction
   readonly settings: Settings
   readonly log: EventLog
   readonly stopping: AbortController
 }
 
 function storeOf(parts: StoreParts): OlapStore {
-  const { client, names, segments, realtime, loads, settings, log, stopping } = parts
+  const { client, names, segments, realtime, loads, compaction } = parts
+  const { settings, log, stopping } = parts
   const timeoutMs = settings.CLICKLEDGER_QUERY_TIMEOUT
 
   const query = async (
@@ -162,6 +169,7 @@ function storeOf(parts: StoreParts): OlapStore {
       told(inTurn(() => dropSpeedHours(client, names, time, stopping.signal))),
     dropBatch: (grain, days) =>
       told(inTurn(() => markUnused(client, names[grainViews[grain]], days))),
+    compactBefore: (time) => told(inTurn(() => compaction.join(time))),
     close() {
       stopping.abort()
       closing ??= turn.then(realtime.close).then(client.close)

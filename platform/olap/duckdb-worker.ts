@@ -141,6 +141,7 @@ const store: Omit<OlapStore, 'sql'> = {
   query: runQuery,
   dropSpeedBefore: (time) => inTurn(() => dropSpeedBefore(loading, time)),
   dropBatch: (grain, days) => inTurn(() => dropBatch(loading, grain, days)),
+  compactBefore: async () => false, // its tables are of one piece
   async close() {
     // The thread is ended next: with a call into DuckDB still running, that aborts the process.
     await cursors.end()

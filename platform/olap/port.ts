@@ -86,5 +86,11 @@ export interface OlapStore {
    * names in `dropped`. Coarser grains stay as they are, and can still be replaced.
    */
   dropBatch(grain: 'minute' | 'hour', days: Interval): Promise<void>
+  /**
+   * Rewrites some of the batch view before `time`, which the boundary must have passed, so that long
+   * reports are read from fewer pieces. Answers stay the same, meanwhile too.
+   * @returns whether there is more to do
+   */
+  compactBefore(time: number): Promise<boolean>
   close(): Promise<void>
 }

@@ -230,4 +230,29 @@ export function testRollupContract(test: TestFn, name: string, contract: OlapCon
     const gone = old.map((l) => ({ ...l, run: 'run-0' }))
     t.deepEqual(await store.loadedHours(gone, 'day'), [])
   })
+
+  test(`${name}: joined to larger pieces, answers stay, and an hour of them can be replaced`, async (t) => {
+    t.log(`seed ${seed}`)
+    const parts = await contract.open(t)
+    const { store } = parts
+    const byDay = { ...everything, granularity: 'day' as const, dimensions: ['ad_id' as const] }
+    const pieces = { timeoutMs: 120_000, everyMs: 100, what: 'everything is joined' }
+    const joinAll = () => until(async () => !(await store.compactBefore(end)), pieces)
+    const first = sample(300)
+    await load(parts, 'run-1', first)
+    await joinAll()
+    t.deepEqual(byKey(await store.query(byDay)), await naively(byDay, first))
+    const hour = start + 8 * hourMs
+    const next = sample(400, 1).filter((c) => hourOf(c.event_time) === hour)
+    const clicks = [...first.filter((c) => hourOf(c.event_time) !== hour), ...next]
+    await load(parts, 'run-2', next)
+    t.deepEqual(byKey(await store.query(byDay)), await naively(byDay, clicks))
+    await joinAll()
+    const check = async (query: ReportQuery) =>
+      t.deepEqual(byKey(await store.query(query)), await naively(query, clicks))
+    await fc.assert(
+      fc.asyncProperty(randomQuery, ({ order, ...query }) => check(query)),
+      { seed, numRuns: 20 },
+    )
+  })
 }
