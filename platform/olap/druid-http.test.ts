@@ -32,7 +32,7 @@ async function openDruid(t: ExecutionContext, ...answers: Answer[]) {
     server.close()
     await client.close()
   })
-  return { client, asked, cancelled }
+  return { client, url, asked, cancelled }
 }
 
 const stackOf = (_: ExecutionContext) => ({
@@ -60,6 +60,15 @@ for (const [what, first] of Object.entries({ 'a reset': reset, 'no broker': stat
   })
 }
 
+test('the second time it is asked of whom it is given then', async (t) => {
+  const first = await openDruid(t, reset)
+  const second = await openDruid(t, rows)
+  const turns = [first.url, second.url]
+  const server = async () => turns.shift() ?? ''
+  t.deepEqual(await first.client.sql('SELECT 1', { server }), [['1']])
+  t.deepEqual([first.asked.length, second.asked.length], [1, 1])
+})
+
 test('a query is asked twice at most', async (t) => {
   const { client, asked, cancelled } = await openDruid(t, status(503))
   await t.throwsAsync<DruidError>(client.sql('SELECT 1'), { message: /^503: no/ })
@@ -78,10 +87,11 @@ for (const [what, answer] of Object.entries({
   })
 }
 
-test('what nobody waits for any more is cancelled in Druid', async (t) => {
-  const { client, asked, cancelled } = await openDruid(t, never)
+test('what nobody waits for any more is cancelled where it was asked', async (t) => {
+  const { client } = await openDruid(t, rows)
+  const { url, asked, cancelled } = await openDruid(t, never)
   const gone = new AbortController()
-  const query = client.sql('SELECT 1', { signal: gone.signal })
+  const query = client.sql('SELECT 1', { signal: gone.signal, server: async () => url })
   await until(() => asked[0], { timeoutMs: 5_000, what: 'asked' })
   gone.abort(new Error('gone'))
   await t.throwsAsync(query)

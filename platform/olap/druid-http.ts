@@ -38,7 +38,7 @@ export interface DruidRequest {
   readonly method?: 'DELETE'
   readonly timeoutMs?: number
   readonly signal?: AbortSignal
-  /** Another server than the router: a task, a broker. */
+  /** Another server than the router: a task, a broker; '' is the router, too. */
   readonly server?: string
 }
 
@@ -58,14 +58,15 @@ export interface DruidClient {
   /** An answer as it comes: not parsed, not asked again. @throws DruidError */
   open(request: DruidRequest): Promise<Dispatcher.ResponseData['body']>
   /** Best effort: ends a statement by its `sqlQueryId`. */
-  cancel(sqlQueryId: string, server?: string): void
+  cancel(sqlQueryId: string, server: string): void
   close(): Promise<void>
 }
 
 export interface SqlOptions {
   readonly parameters?: readonly string[]
   readonly timeoutMs?: number
-  readonly server?: string
+  /** Whom to ask, for each time it is asked; absent: the router. */
+  readonly server?: () => Promise<string>
   /** Aborted: the answer is no longer wanted. */
   readonly signal?: AbortSignal
 }
@@ -120,7 +121,7 @@ export function createDruidClient(settings: Settings): DruidClient {
     { path, body, server, method, signal, timeoutMs = 10_000 }: DruidRequest,
     read: (response: Dispatcher.ResponseData) => Promise<T>,
   ): Promise<T> => {
-    const url = new URL(`${server ?? base}${path}`)
+    const url = new URL(`${server || base}${path}`)
     const late = AbortSignal.timeout(timeoutMs)
     const enough = signal ? AbortSignal.any([signal, late]) : late
     let status = 0
@@ -147,22 +148,21 @@ export function createDruidClient(settings: Settings): DruidClient {
   const ask = (request: DruidRequest): Promise<unknown> =>
     send(request, async ({ body }) => parsed(await body.text()))
 
-  const askTwice = async (request: DruidRequest) => {
+  const twice = async <T>(attempt: () => Promise<T>, signal?: AbortSignal): Promise<T> => {
     try {
-      return await ask(request)
+      return await attempt()
     } catch (error) {
-      if (!mayAskTwice(error) || request.signal?.aborted) throw error
+      if (!mayAskTwice(error) || signal?.aborted) throw error
       await delay(retryMs.least + Math.random() * retryMs.spread)
-      return ask(request)
+      return attempt()
     }
   }
   /** A closed connection alone does not stop a query. Best effort: it also has a time-out in Druid. */
-  const cancel = async (sqlQueryId: string, server?: string): Promise<void> => {
+  const cancel = async (sqlQueryId: string, server: string): Promise<void> => {
     const path = `/druid/v2/sql/${sqlQueryId}`
-    const at = server ? { server } : {}
     for (const ms of cancelAgainMs) {
       try {
-        await ask({ path, method: 'DELETE', timeoutMs: cancelMs, ...at })
+        await ask({ path, method: 'DELETE', timeoutMs: cancelMs, server })
         return
       } catch (error) {
         if (!(error instanceof DruidError) || error.status !== 404) return
@@ -185,7 +185,7 @@ export function createDruidClient(settings: Settings): DruidClient {
         }
       }
     },
-    async sql(query, { parameters = [], timeoutMs = 10_000, server, signal } = {}) {
+    async sql(query, { parameters = [], timeoutMs = 10_000, server: whom, signal } = {}) {
       const sqlQueryId = randomUUID()
       const request: DruidRequest = {
         path: '/druid/v2/sql',
@@ -203,13 +203,15 @@ export function createDruidClient(settings: Settings): DruidClient {
         },
         // Druid stops the query itself; this is for a Druid that hangs.
         timeoutMs: timeoutMs + 2_000,
-        ...(server ? { server } : {}),
         ...(signal ? { signal } : {}),
       }
-      const rows = await askTwice(request).catch((error: unknown) => {
-        if (isGivenUp(error)) void cancel(sqlQueryId, server)
-        throw error
-      })
+      const rows = await twice(async () => {
+        const server = (await whom?.()) ?? ''
+        return ask({ ...request, server }).catch((error: unknown) => {
+          if (isGivenUp(error)) void cancel(sqlQueryId, server)
+          throw error
+        })
+      }, signal)
       // An answer that broke off in the middle still came with status 200.
       if (!Array.isArray(rows)) throw new DruidError(502, 'the answer of Druid broke off')
       return rows as SqlValue[][]

@@ -5,6 +5,7 @@ import type { Interval } from '#core/boundary.ts'
 import { overlaps } from '#core/grain.ts'
 import { ClickledgerError } from '#schemas/errors.ts'
 import { createRefreshed } from '../refreshed.ts'
+import type { Brokers } from './druid-brokers.ts'
 import type { DruidClient, SqlValue } from './druid-http.ts'
 import type { ViewRanges } from './druid-query.ts'
 import { type DruidNames, intervalOf, type View, views } from './druid-specs.ts'
@@ -51,8 +52,7 @@ export async function servedSegments(
   server = '',
 ): Promise<ServedSegments> {
   const path = `/druid/v2/datasources/${dataSource}/candidates?intervals=${encodeURIComponent(intervals.join(','))}`
-  const answer = await client.ask({ path, ...(server ? { server } : {}) })
-  return answer as ServedSegments
+  return (await client.ask({ path, server })) as ServedSegments
 }
 
 type PublishedPiece = Piece<Shown>
@@ -74,13 +74,14 @@ const around = (ranges: readonly Interval[], pieces: readonly PublishedPiece[]):
 export interface SegmentWatch {
   /** Missing segments now, on whichever broker knows least. */
   missing(): Promise<readonly MissingSegment[]>
-  /** @throws ClickledgerError `unavailable` where something is missing in these ranges now */
-  check(ranges: ViewRanges): Promise<void>
+  /** @throws ClickledgerError `unavailable` where this broker misses something in these ranges now */
+  check(ranges: ViewRanges, broker: string): Promise<void>
   /**
    * Runs a query and vouches for its answer: nothing was missing in these ranges as it began, nor after.
+   * @param query - asks the broker that it is given, anew for each time that it asks
    * @throws ClickledgerError `unavailable` where something was
    */
-  vouchFor<T>(ranges: ViewRanges, query: () => Promise<T>): Promise<T>
+  vouchFor<T>(ranges: ViewRanges, query: (broker: () => Promise<string>) => Promise<T>): Promise<T>
 }
 
 type Published = ReadonlyMap<View, readonly PublishedPiece[]>
@@ -88,7 +89,7 @@ type Published = ReadonlyMap<View, readonly PublishedPiece[]>
 export function watchSegments(
   client: DruidClient,
   names: DruidNames,
-  brokers: () => Promise<readonly string[]>,
+  brokers: Brokers,
 ): SegmentWatch {
   const readPublished = async (): Promise<Published> => {
     const rows = await client.sql(
@@ -119,9 +120,9 @@ export function watchSegments(
   const missingIn = async (
     published: Published,
     ranges: ViewRanges,
+    asked: readonly string[],
     ageMs = 0,
   ): Promise<MissingSegment[]> => {
-    const asked = await brokers()
     const missingOf = async (broker: string, view: View): Promise<MissingSegment[]> => {
       const within = ranges.get(view) ?? []
       const pieces = (published.get(view) ?? []).filter((piece) =>
@@ -138,12 +139,12 @@ export function watchSegments(
     return found.flat()
   }
 
-  const check = async (ranges: ViewRanges, ageMs = 0): Promise<void> => {
+  const check = async (ranges: ViewRanges, broker: string, ageMs = 0): Promise<void> => {
     if (ranges.size === 0) return
-    const missing = await missingIn(await list.get(), ranges, ageMs)
+    const missing = await missingIn(await list.get(), ranges, [broker], ageMs)
     if (missing.length === 0) return
-    // Perhaps it was dropped since the list was read. Brokers are not asked again: what is back by now
-    // was still missing in the query.
+    // Perhaps it was dropped since the list was read. The broker is not asked again: what is back by
+    // now was still missing in the query.
     const published = [...(await list.anew())].map(
       ([view, pieces]) => [names[view], pieces] as const,
     )
@@ -161,16 +162,21 @@ export function watchSegments(
   }
 
   return {
-    check: (ranges) => check(ranges),
+    check: (ranges, broker) => check(ranges, broker),
     async missing() {
-      const published = await list.anew()
-      return missingIn(published, new Map(views.map((view) => [view, [allTime]])))
+      const everything = new Map(views.map((view) => [view, [allTime]]))
+      return missingIn(await list.anew(), everything, await brokers.all())
     },
     async vouchFor(ranges, query) {
-      const before = check(ranges, lookAgeMs)
-      before.catch(() => {}) // told below, unless the query itself fails
-      const answer = await query()
-      await Promise.all([before, check(ranges)])
+      let looked: { readonly broker: string; readonly before: Promise<void> } | undefined
+      const answer = await query(async () => {
+        const broker = await brokers.next()
+        const before = check(ranges, broker, lookAgeMs)
+        before.catch(() => {}) // told below, unless the query itself fails
+        looked = { broker, before }
+        return broker
+      })
+      if (looked) await Promise.all([looked.before, check(ranges, looked.broker)])
       return answer
     },
   }

@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto'
 import type { SqlAnswer, SqlColumn, SqlStatement, SqlValue } from '#core/sql.ts'
 import { ClickledgerError } from '#schemas/errors.ts'
 import { uniqueMetrics } from '#schemas/metrics.ts'
+import type { Brokers } from './druid-brokers.ts'
 import { type DruidClient, DruidError, storeError } from './druid-http.ts'
 import { subqueryRowsMax } from './druid-joins.ts'
 import type { SegmentWatch } from './druid-segments.ts'
@@ -16,6 +17,7 @@ const lineCharsMax = 1_000_000
 export interface StatementParts {
   readonly client: DruidClient
   readonly names: DruidNames
+  readonly brokers: Brokers
   readonly segments: SegmentWatch
 }
 
@@ -125,18 +127,20 @@ async function* rowsOf(
   }
 }
 
-export function createStatements({ client, names, segments }: StatementParts) {
+export function createStatements({ client, names, brokers, segments }: StatementParts) {
   return async (statement: SqlStatement, signal?: AbortSignal): Promise<SqlAnswer> => {
     const { timeoutMs, estimate } = statement
     const sqlQueryId = randomUUID()
     const ranges = statementRanges(statement)
     const maxSubqueryRows = subqueryRowsMax(statement.query)
+    let server = ''
     // What is missing before or after the query may have been missing in it.
-    const vouch = () => segments.check(ranges)
+    const vouch = () => segments.check(ranges, server)
     try {
+      server = await brokers.next()
       await vouch()
       const request = {
-        path: '/druid/v2/sql',
+        ...{ path: '/druid/v2/sql', server },
         body: {
           query: compileDruidStatement(statement, names),
           resultFormat: 'arrayLines',
@@ -158,10 +162,10 @@ export function createStatements({ client, names, segments }: StatementParts) {
       const body = await client.open(request)
       return await readAnswer(body, {
         after: vouch,
-        cancel: () => client.cancel(sqlQueryId),
+        cancel: () => client.cancel(sqlQueryId, server),
       })
     } catch (error) {
-      if (error instanceof DruidError && error.lost?.isGivenUp) client.cancel(sqlQueryId)
+      if (error instanceof DruidError && error.lost?.isGivenUp) client.cancel(sqlQueryId, server)
       throw statementError(error)
     }
   }

@@ -9,7 +9,7 @@ import { topics } from '#schemas/topics.ts'
 import type { Settings } from '../config.ts'
 import type { EventLog } from '../event-log/port.ts'
 import type { ObjectStore } from '../object-store/port.ts'
-import { createBrokerList } from './druid-brokers.ts'
+import { type Brokers, createBrokers } from './druid-brokers.ts'
 import { type Compaction, createCompaction } from './druid-compaction.ts'
 import { createDruidClient, type DruidClient, storeError } from './druid-http.ts'
 import { createLoads } from './druid-loads.ts'
@@ -46,10 +46,10 @@ export async function openDruidStore({
   try {
     await setUpDruid({ client, names, tasks, settings })
     const topic = topics.judged.name
-    const brokers = createBrokerList(client)
+    const brokers = createBrokers(client)
     const segments = watchSegments(client, names, brokers)
     const realtime = createRealtime({
-      ...{ client, names, brokers },
+      ...{ client, names, brokers: brokers.all },
       partitions: (await log.endOffsets(topic)).length,
       endOffsets: () => log.endOffsets(topic),
       reader: (partition, from) => log.reader(topic, partition, from),
@@ -61,7 +61,7 @@ export async function openDruidStore({
     const compaction = createCompaction({ client, names, tasks })
     const loads = createLoads({ names, tasks, shown, compaction, objects, scratch, subTasks })
     return storeOf({
-      ...{ client, names, segments, realtime, loads, compaction },
+      ...{ client, names, brokers, segments, realtime, loads, compaction },
       ...{ settings, log, stopping },
     })
   } catch (error) {
@@ -73,6 +73,7 @@ export async function openDruidStore({
 interface StoreParts {
   readonly client: DruidClient
   readonly names: DruidNames
+  readonly brokers: Brokers
   readonly segments: SegmentWatch
   readonly realtime: ReturnType<typeof createRealtime>
   readonly loads: ReturnType<typeof createLoads>
@@ -83,7 +84,7 @@ interface StoreParts {
 }
 
 function storeOf(parts: StoreParts): OlapStore {
-  const { client, names, segments, realtime, loads, compaction } = parts
+  const { client, names, brokers, segments, realtime, loads, compaction } = parts
   const { settings, log, stopping } = parts
   const timeoutMs = settings.CLICKLEDGER_QUERY_TIMEOUT
 
@@ -95,15 +96,16 @@ function storeOf(parts: StoreParts): OlapStore {
     const report = narrowToPage(asked)
     const ranges = viewRanges(report)
     const { sql, parameters } = compileDruidQuery(report, names, ranges)
-    const rows = await segments.vouchFor(ranges, async () => {
-      const read = await client.sql(sql, { parameters, timeoutMs, ...(signal ? { signal } : {}) })
+    const rows = await segments.vouchFor(ranges, async (server) => {
+      const options = { parameters, timeoutMs, server, ...(signal ? { signal } : {}) }
+      const read = await client.sql(sql, options)
       onRead?.()
       return read
     })
     return rows.map((row) => toReportRow(report, row))
   }
 
-  const statements = createStatements({ client, names, segments })
+  const statements = createStatements({ client, names, brokers, segments })
 
   const hourTotals: OlapStore['hourTotals'] = async (side, start, end) => {
     const view = side === 'batch' ? 'hour' : 'speed'
@@ -111,8 +113,8 @@ function storeOf(parts: StoreParts): OlapStore {
     const sql = `SELECT TIME_FLOOR(__time, 'PT1H') AS h, ${sums} FROM "${names[view]}"
       WHERE __time >= ${timestampSql(start)} AND __time < ${timestampSql(end)}
         AND layer = '${view}' GROUP BY 1 ORDER BY 1`
-    const rows = await segments.vouchFor(new Map([[view, [{ start, end }]]]), () =>
-      client.sql(sql, { timeoutMs }),
+    const rows = await segments.vouchFor(new Map([[view, [{ start, end }]]]), (server) =>
+      client.sql(sql, { timeoutMs, server }),
     )
     return rows.map(
       ([hour, ...counts]) =>
