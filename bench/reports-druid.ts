@@ -1,4 +1,4 @@
-// Reports through the API on Druid, beside the same Druid SQL posted straight to it, while judged clicks
+// Reports through the API on Druid, beside the same native query posted straight to it, while judged clicks
 // go on coming through Kafka. Needs the servers: `eval "$(npm run -s stack -- env)"`. Half of the hours
 // are below the boundary and loaded as a rebuild loads them; above it lies what comes meanwhile.
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -72,8 +72,7 @@ export async function runDruidReportsBench(options: DruidReportsOptions): Promis
   const figures: Record<string, string> = {}
   for (const question of reportQuestions({ start, end, boundary })) {
     const direct = async (query: typeof question.query) => {
-      const { sql, parameters } = compileDruidQuery(query, names)
-      return (await client.sql(sql, { parameters, timeoutMs: 60_000 })).length
+      return (await client.native(compileDruidQuery(query, names), { timeoutMs: 60_000 })).length
     }
     const { through, straight, rows } = await askBoth(serving, question, direct, times)
     if (Math.abs(rows.api - rows.direct) > 2) throw new Error(`${question.label}: rows differ`)

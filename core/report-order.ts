@@ -66,33 +66,19 @@ export function narrowToPage(query: ReportQuery): ReportQuery {
     : { ...query, start: Math.max(start, time) }
 }
 
-export interface KeySql {
-  readonly sql: string
-  readonly parameters: readonly string[]
+export interface Comparison {
+  readonly key: SortKey
+  readonly operator: '=' | '<' | '>'
+  readonly value: string | number
 }
 
-/**
- * SQL that is true for rows after a position.
- * @param column - a key as an expression
- * @param value - a value of a key as an expression, with the values of its `?`
- */
-export function afterSql(
-  order: readonly SortKey[],
-  position: Position,
-  column: (key: SortKey) => string,
-  value: (key: SortKey, value: string | number) => KeySql,
-): KeySql {
-  const parameters: string[] = []
-  const compare = (key: SortKey, i: number, operator: string) => {
-    const right = value(key, position[i] ?? 0)
-    parameters.push(...right.parameters)
-    return `${column(key)} ${operator} ${right.sql}`
-  }
-  const steps = order.map((key, i) =>
-    [
-      ...order.slice(0, i).map((before, j) => compare(before, j, '=')),
-      compare(key, i, key.descending ? '<' : '>'),
-    ].join(' AND '),
-  )
-  return { sql: `(${steps.map((step) => `(${step})`).join(' OR ') || 'FALSE'})`, parameters }
+/** What makes a row come after a position: all comparisons of any one of these lists. */
+export function afterPosition(order: readonly SortKey[], position: Position): Comparison[][] {
+  const compare = (key: SortKey, i: number, operator: Comparison['operator']) => ({
+    ...{ key, operator, value: position[i] ?? 0 },
+  })
+  return order.map((key, i) => [
+    ...order.slice(0, i).map((before, j) => compare(before, j, '=')),
+    compare(key, i, key.descending ? '<' : '>'),
+  ])
 }

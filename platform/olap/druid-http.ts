@@ -17,7 +17,10 @@ const retryMs = { least: 50, spread: 150 }
 const cancelMs = 2_000
 /** Druid does not know a query before it has planned it: until then it is asked again to stop it. */
 const cancelAgainMs = [100, 200, 400, 800, 1_600]
+const queryMs = 10_000
 const messageCharsMax = 2_000
+const nativePath = '/druid/v2'
+const sqlPath = `${nativePath}/sql`
 
 /** Druid's refusal, or (status 0) no answer at all. */
 export class DruidError extends Error {
@@ -55,6 +58,8 @@ export interface DruidClient {
    * @param parameters - values of `?`, all strings
    */
   sql(query: string, options?: SqlOptions): Promise<SqlValue[][]>
+  /** Rows of a native query, as its type has them; else as `sql`. */
+  native(query: Readonly<Record<string, unknown>>, options?: QueryOptions): Promise<unknown[]>
   /** An answer as it comes: not parsed, not asked again. @throws DruidError */
   open(request: DruidRequest): Promise<Dispatcher.ResponseData['body']>
   /** Best effort: ends a statement by its `sqlQueryId`. */
@@ -62,13 +67,25 @@ export interface DruidClient {
   close(): Promise<void>
 }
 
-export interface SqlOptions {
-  readonly parameters?: readonly string[]
+export interface QueryOptions {
   readonly timeoutMs?: number
   /** Whom to ask, for each time it is asked; absent: the router. */
   readonly server?: () => Promise<string>
   /** Aborted: the answer is no longer wanted. */
   readonly signal?: AbortSignal
+  /** Told when all of the answer is there, before it is parsed. */
+  readonly onAnswer?: () => void
+}
+
+export interface SqlOptions extends QueryOptions {
+  readonly parameters?: readonly string[]
+}
+
+interface AskedQuery extends QueryOptions {
+  readonly path: string
+  readonly id: string
+  readonly body: unknown
+  readonly timeoutMs: number
 }
 
 /** No broker has begun with it: refused, cut before the answer began, or no broker is there. */
@@ -145,8 +162,12 @@ export function createDruidClient(settings: Settings): DruidClient {
       throw new DruidError(0, `no answer from ${url.origin}: ${why}`, cause, lost)
     }
   }
-  const ask = (request: DruidRequest): Promise<unknown> =>
-    send(request, async ({ body }) => parsed(await body.text()))
+  const ask = (request: DruidRequest, onAnswer?: () => void): Promise<unknown> =>
+    send(request, async ({ body }) => {
+      const text = await body.text()
+      onAnswer?.()
+      return parsed(text)
+    })
 
   const twice = async <T>(attempt: () => Promise<T>, signal?: AbortSignal): Promise<T> => {
     try {
@@ -158,22 +179,40 @@ export function createDruidClient(settings: Settings): DruidClient {
     }
   }
   /** A closed connection alone does not stop a query. Best effort: it also has a time-out in Druid. */
-  const cancel = async (sqlQueryId: string, server: string): Promise<void> => {
-    const path = `/druid/v2/sql/${sqlQueryId}`
-    for (const ms of cancelAgainMs) {
+  const cancel = async (path: string, server: string): Promise<void> => {
+    // A native query is never unknown, known or not: it is told more than once.
+    const isCertain = path.startsWith(sqlPath)
+    for (const ms of isCertain ? cancelAgainMs : cancelAgainMs.slice(0, 3)) {
       try {
         await ask({ path, method: 'DELETE', timeoutMs: cancelMs, server })
-        return
+        if (isCertain) return
       } catch (error) {
         if (!(error instanceof DruidError) || error.status !== 404) return
-        await delay(ms, undefined, { ref: false })
       }
+      await delay(ms, undefined, { ref: false })
     }
   }
 
+  /** Asks a query, twice at most, and ends it where nobody waits for it any more. */
+  const rowsOf = async ({ path, id, body, timeoutMs, ...options }: AskedQuery) => {
+    const { server: whom, signal, onAnswer } = options
+    const rows = await twice(async () => {
+      const server = (await whom?.()) ?? ''
+      // Druid stops the query itself; the longer limit is for a Druid that hangs.
+      const limits = { timeoutMs: timeoutMs + 2_000, ...(signal ? { signal } : {}) }
+      return ask({ path, body, server, ...limits }, onAnswer).catch((error: unknown) => {
+        if (isGivenUp(error)) void cancel(`${path}/${id}`, server)
+        throw error
+      })
+    }, signal)
+    // An answer that broke off in the middle still came with status 200.
+    if (!Array.isArray(rows)) throw new DruidError(502, 'the answer of Druid broke off')
+    return rows
+  }
+
   return {
-    ask,
-    cancel: (sqlQueryId, server) => void cancel(sqlQueryId, server),
+    ask: (request) => ask(request),
+    cancel: (sqlQueryId, server) => void cancel(`${sqlPath}/${sqlQueryId}`, server),
     open: (request) => send(request, async ({ body }) => body),
     async askAgain(request) {
       for (let attempt = 1; ; attempt++) {
@@ -185,36 +224,27 @@ export function createDruidClient(settings: Settings): DruidClient {
         }
       }
     },
-    async sql(query, { parameters = [], timeoutMs = 10_000, server: whom, signal } = {}) {
+    async sql(query, { parameters = [], timeoutMs = queryMs, ...options } = {}) {
       const sqlQueryId = randomUUID()
-      const request: DruidRequest = {
-        path: '/druid/v2/sql',
-        body: {
-          query,
-          parameters: parameters.map((value) => ({ type: 'VARCHAR', value })),
-          resultFormat: 'array',
-          // A topN that is only nearly right is not what anybody is billed by.
-          context: {
-            sqlQueryId,
-            timeout: timeoutMs,
-            sqlTimeZone: 'UTC',
-            useApproximateTopN: false,
-          },
-        },
-        // Druid stops the query itself; this is for a Druid that hangs.
-        timeoutMs: timeoutMs + 2_000,
-        ...(signal ? { signal } : {}),
+      // A topN that is only nearly right is not what anybody is billed by.
+      const context = {
+        sqlQueryId,
+        timeout: timeoutMs,
+        sqlTimeZone: 'UTC',
+        useApproximateTopN: false,
       }
-      const rows = await twice(async () => {
-        const server = (await whom?.()) ?? ''
-        return ask({ ...request, server }).catch((error: unknown) => {
-          if (isGivenUp(error)) void cancel(sqlQueryId, server)
-          throw error
-        })
-      }, signal)
-      // An answer that broke off in the middle still came with status 200.
-      if (!Array.isArray(rows)) throw new DruidError(502, 'the answer of Druid broke off')
+      const body = {
+        ...{ query, resultFormat: 'array', context },
+        parameters: parameters.map((value) => ({ type: 'VARCHAR', value })),
+      }
+      const rows = await rowsOf({ path: sqlPath, id: sqlQueryId, body, timeoutMs, ...options })
       return rows as SqlValue[][]
+    },
+    native(query, { timeoutMs = queryMs, ...options } = {}) {
+      const queryId = randomUUID()
+      const context = { ...(query.context as object), queryId, timeout: timeoutMs }
+      const body = { ...query, context }
+      return rowsOf({ path: nativePath, id: queryId, body, timeoutMs, ...options })
     },
     close: () => agent.close(),
   }

@@ -6,8 +6,8 @@ import { overlaps } from '#core/grain.ts'
 import { ClickledgerError } from '#schemas/errors.ts'
 import { createRefreshed } from '../refreshed.ts'
 import type { Brokers } from './druid-brokers.ts'
-import type { DruidClient, SqlValue } from './druid-http.ts'
-import type { ViewRanges } from './druid-query.ts'
+import type { DruidClient, QueryOptions, SqlValue } from './druid-http.ts'
+import type { ViewRanges } from './druid-ranges.ts'
 import { type DruidNames, intervalOf, type View, views } from './druid-specs.ts'
 import { missingStretches, type Piece, piecesOf, type Shown } from './druid-timeline.ts'
 
@@ -78,11 +78,14 @@ export interface SegmentWatch {
   check(ranges: ViewRanges, broker: string): Promise<void>
   /**
    * Runs a query and vouches for its answer: nothing was missing in these ranges as it began, nor after.
-   * @param query - asks the broker that it is given, anew for each time that it asks
+   * @param query - asks with these options; what it makes of the answer is made beside the look afterwards
    * @throws ClickledgerError `unavailable` where something was
    */
-  vouchFor<T>(ranges: ViewRanges, query: (broker: () => Promise<string>) => Promise<T>): Promise<T>
+  vouchFor<T>(ranges: ViewRanges, query: (asking: Asking) => Promise<T>): Promise<T>
 }
+
+/** How a query that is vouched for is asked: of whom, and what is to be told when. */
+export type Asking = Required<Pick<QueryOptions, 'server' | 'onAnswer'>>
 
 type Published = ReadonlyMap<View, readonly PublishedPiece[]>
 
@@ -168,15 +171,22 @@ export function watchSegments(
       return missingIn(await list.anew(), everything, await brokers.all())
     },
     async vouchFor(ranges, query) {
-      let looked: { readonly broker: string; readonly before: Promise<void> } | undefined
-      const answer = await query(async () => {
-        const broker = await brokers.next()
-        const before = check(ranges, broker, lookAgeMs)
-        before.catch(() => {}) // told below, unless the query itself fails
-        looked = { broker, before }
-        return broker
+      let broker = ''
+      const looks: Promise<void>[] = []
+      const look = (ageMs: number) => {
+        const looking = check(ranges, broker, ageMs)
+        looking.catch(() => {}) // told below, unless the query itself fails
+        looks.push(looking)
+      }
+      const answer = await query({
+        async server() {
+          broker = await brokers.next()
+          look(lookAgeMs)
+          return broker
+        },
+        onAnswer: () => look(0),
       })
-      if (looked) await Promise.all([looked.before, check(ranges, looked.broker)])
+      await Promise.all(looks)
       return answer
     },
   }

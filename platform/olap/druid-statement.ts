@@ -5,7 +5,7 @@ import type { Filter } from '#core/report-query.ts'
 import type { SqlCall, SqlStatement, SqlView } from '#core/sql.ts'
 import { dimensionNames } from '#schemas/dimensions.ts'
 import { metrics } from '#schemas/metrics.ts'
-import { rangesOfSplit, sourceSql, timestampSql, type ViewRanges } from './druid-query.ts'
+import { rangesOfSplit, sourceSql, timestampSql, type ViewRanges } from './druid-ranges.ts'
 import { type DruidNames, type View, views } from './druid-specs.ts'
 import { createPrinter, type Dialect, limited, name, textSql } from './sql-print.ts'
 

@@ -1,13 +1,22 @@
 import test, { type ExecutionContext, type TestFn } from 'ava'
+import { type JudgedClick, judgedFields } from '#schemas/fields.ts'
+import { dayMs } from '#schemas/paths.ts'
 import { dropDruid, openDruid } from '../../tests/support/druid.ts'
 import { testRollupContract } from '../../tests/support/rollup-contract.ts'
 import { stackSettings } from '../../tests/support/stack.ts'
+import { stageClicks } from '../../tests/support/staged.ts'
 import type { EventLog } from '../event-log/port.ts'
 import type { ObjectStore } from '../object-store/port.ts'
+import { until } from '../wait.ts'
 import { type OlapContract, testOlapContract } from './contract.ts'
 import { openDruidStore } from './druid.ts'
 import { createDruidClient } from './druid-http.ts'
 import { druidNames } from './druid-specs.ts'
+import type { HourLoad } from './port.ts'
+
+const blankClick = Object.fromEntries(
+  judgedFields.map((f) => [f.name, f.type === 'string' ? '' : 0]),
+) as unknown as JudgedClick
 
 // One after the other: each takes task slots of Druid.
 const contract: OlapContract = {
@@ -30,6 +39,55 @@ const contract: OlapContract = {
 }
 testOlapContract(test.serial as TestFn, 'druid', contract)
 testRollupContract(test.serial as TestFn, 'druid', contract)
+
+test.serial(
+  'druid: a week that is over is one segment, until an hour of it is replaced',
+  async (t) => {
+    const settings = stackSettings(t)
+    const { store, objects } = await openDruid(t, settings)
+    const client = createDruidClient(settings)
+    t.teardown(() => client.close())
+    const sunday = Date.UTC(2026, 0, 11)
+    const load = async (run: string, hours: readonly number[]) => {
+      const loads: HourLoad[] = []
+      for (const hour of hours) {
+        const key = `staged/${run}-${hour}.parquet`
+        await stageClicks(objects, key, [{ ...blankClick, event_time: hour, status: 'valid' }])
+        loads.push({ hour, run, files: [key] })
+      }
+      await store.replaceHours(loads)
+      const isLoaded = async () => (await store.loadedHours(loads)).length === loads.length
+      await until(isLoaded, { timeoutMs: 120_000, everyMs: 200, what: 'the hours are loaded' })
+    }
+    /** Lengths of the segments that are in force, in days. */
+    const lengths = async () => {
+      const rows = await client.sql(
+        `SELECT "start", "end" FROM sys.segments WHERE datasource = '${druidNames(settings).day}'
+       AND is_published = 1 AND is_overshadowed = 0 AND "start" < '2100' ORDER BY 1`,
+      )
+      const at = (text: unknown) => Date.parse(String(text))
+      return rows.map(([start, end]) => (at(end) - at(start)) / dayMs)
+    }
+    const become = (expected: readonly number[]) =>
+      until(async () => JSON.stringify(await lengths()) === JSON.stringify(expected), {
+        ...{ timeoutMs: 60_000, everyMs: 200, what: `segments of ${expected} days` },
+      })
+    await load('run-1', [sunday - dayMs, sunday, sunday + dayMs])
+    await become([1, 1, 1])
+    await store.compactBefore(sunday + dayMs - 1)
+    await become([1, 1, 1])
+    await store.compactBefore(sunday + dayMs)
+    await become([7, 1])
+    await load('run-2', [sunday])
+    await become([1, 1, 1])
+    const [all] = await store.query({
+      ...{ start: sunday - dayMs, end: sunday + 2 * dayMs, boundary: sunday + 2 * dayMs },
+      ...{ granularity: 'all', timeZone: 'UTC', dimensions: [], filters: [], limit: 1 },
+      metrics: ['click_count'],
+    })
+    t.is(all?.metrics.click_count, 3)
+  },
+)
 
 test.serial('druid: opened again, the supervisor stays as it is', async (t) => {
   const settings = stackSettings(t)

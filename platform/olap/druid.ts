@@ -13,7 +13,8 @@ import { type Brokers, createBrokers } from './druid-brokers.ts'
 import { type Compaction, createCompaction } from './druid-compaction.ts'
 import { createDruidClient, type DruidClient, storeError } from './druid-http.ts'
 import { createLoads } from './druid-loads.ts'
-import { compileDruidQuery, timestampSql, toReportRow, viewRanges } from './druid-query.ts'
+import { compileDruidQuery, type NativeRow, toReportRow } from './druid-query.ts'
+import { timestampSql, viewRanges } from './druid-ranges.ts'
 import { createRealtime, type SupervisorStatus } from './druid-realtime.ts'
 import { dropSpeedHours, markUnused } from './druid-retention.ts'
 import { type SegmentWatch, watchSegments } from './druid-segments.ts'
@@ -95,14 +96,16 @@ function storeOf(parts: StoreParts): OlapStore {
   ): Promise<ReportRow[]> => {
     const report = narrowToPage(asked)
     const ranges = viewRanges(report)
-    const { sql, parameters } = compileDruidQuery(report, names, ranges)
-    const rows = await segments.vouchFor(ranges, async (server) => {
-      const options = { parameters, timeoutMs, server, ...(signal ? { signal } : {}) }
-      const read = await client.sql(sql, options)
-      onRead?.()
-      return read
+    const native = compileDruidQuery(report, names, ranges)
+    return segments.vouchFor(ranges, async ({ server, onAnswer }) => {
+      const told = () => {
+        onRead?.()
+        onAnswer()
+      }
+      const options = { timeoutMs, server, onAnswer: told, ...(signal ? { signal } : {}) }
+      const rows = (await client.native(native, options)) as NativeRow[]
+      return rows.map((row) => toReportRow(report, row))
     })
-    return rows.map((row) => toReportRow(report, row))
   }
 
   const statements = createStatements({ client, names, brokers, segments })
@@ -113,8 +116,8 @@ function storeOf(parts: StoreParts): OlapStore {
     const sql = `SELECT TIME_FLOOR(__time, 'PT1H') AS h, ${sums} FROM "${names[view]}"
       WHERE __time >= ${timestampSql(start)} AND __time < ${timestampSql(end)}
         AND layer = '${view}' GROUP BY 1 ORDER BY 1`
-    const rows = await segments.vouchFor(new Map([[view, [{ start, end }]]]), (server) =>
-      client.sql(sql, { timeoutMs, server }),
+    const rows = await segments.vouchFor(new Map([[view, [{ start, end }]]]), (asking) =>
+      client.sql(sql, { timeoutMs, ...asking }),
     )
     return rows.map(
       ([hour, ...counts]) =>

@@ -2,7 +2,7 @@
 // Uniques are counted from the members of the aggregates, never added up.
 import { type Grain, planGrains } from '#core/grain.ts'
 import {
-  afterSql,
+  afterPosition,
   isMetricKey,
   narrowToPage,
   type SortKey,
@@ -84,10 +84,13 @@ function pageSql(query: ReportQuery): { rows: string; sums: string } {
   if (!query.after) return { rows: '', sums: '' }
   const order = totalOrder(query)
   const column = (key: SortKey) => (isMetricKey(key) ? metricColumn(key.by) : keyColumn(key))
-  const { sql } = afterSql(order, query.after, column, (_, value) => ({
-    sql: typeof value === 'number' ? String(value) : quote(value),
-    parameters: [],
-  }))
+  const steps = afterPosition(order, query.after).map((comparisons) =>
+    comparisons.map(({ key, operator, value }) => {
+      const right = typeof value === 'number' ? String(value) : quote(value)
+      return `${column(key)} ${operator} ${right}`
+    }),
+  )
+  const sql = `(${steps.map((step) => `(${step.join(' AND ')})`).join(' OR ') || 'FALSE'})`
   return order.some(isMetricKey)
     ? { rows: '', sums: ` WHERE ${sql}` }
     : { rows: ` WHERE ${sql}`, sums: '' }

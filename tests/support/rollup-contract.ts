@@ -95,6 +95,7 @@ async function pages({ store }: OlapParts, query: ReportQuery, limit: number) {
     const page = await store.query({ ...query, ...after, limit })
     rows.push(...page)
     if (page.length < limit || order.length === 0) return rows
+    if (rows.length > query.limit) throw new Error(`pages without end: ${JSON.stringify(query)}`)
   }
 }
 
@@ -157,7 +158,7 @@ export function testRollupContract(test: TestFn, name: string, contract: OlapCon
       t.deepEqual(byKey(shown), expected, JSON.stringify(query))
       t.true(isOrdered(shown, query, contract), JSON.stringify(query))
     }
-    await fc.assert(fc.asyncProperty(randomQuery, check), { seed, numRuns: 60 })
+    await fc.assert(fc.asyncProperty(randomQuery, check), { seed, numRuns: 60, endOnFailure: true })
   })
 
   test(`${name}: an hour that is replaced changes its day, and no other`, async (t) => {

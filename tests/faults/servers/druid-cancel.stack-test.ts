@@ -1,7 +1,7 @@
 // A query whose client has gone is stopped in Druid, too, and not only when its time is up. Seen
 // through a proxy that keeps the connection to Druid open: only what the client asks for can end it.
 import test from 'ava'
-import { createDruidClient } from '#platform/olap/druid-http.ts'
+import { createDruidClient, type DruidClient } from '#platform/olap/druid-http.ts'
 import { druidNames } from '#platform/olap/druid-specs.ts'
 import { until } from '#platform/wait.ts'
 import { clicksOf, fill } from '../../../serving/sql/testing/rig.ts'
@@ -12,43 +12,72 @@ import { stackSettings, testServers } from '../../support/stack.ts'
 
 const wait = { timeoutMs: 60_000, everyMs: 20 }
 
-test.serial('a query that is given up while a data node hangs is cancelled in Druid', async (t) => {
-  const settings = stackSettings(t)
-  await fill(await openDruid(t, settings), clicksOf('mine', 40, seed), clicksOf('mine', 40, seed))
-  const { CLICKLEDGER_DRUID_URL: url } = settings
-  const proxy = await startFaultyProxy(t, Number(new URL(url).port))
-  let [requests, answers] = ['', '']
-  proxy.toServer = (bytes) => {
-    requests += `${bytes}\n`
-    return bytes
-  }
-  proxy.toClient = (bytes) => {
-    answers += `${bytes}\n`
-    return bytes
-  }
-  const methods = () => Array.from(requests.matchAll(/^([A-Z]+) \/druid/gm), ([, method]) => method)
-  const statuses = () => Array.from(answers.matchAll(/^HTTP\S+ (\d+)/gm), ([, is]) => Number(is))
-  const client = createDruidClient({
-    ...settings,
-    CLICKLEDGER_DRUID_URL: `http://127.0.0.1:${proxy.port}`,
-  })
-  t.teardown(() => client.close())
-  const sql = `SELECT COUNT(*) FROM "${druidNames(settings).batch}" WHERE ad_id <> '${seed}'`
-  await client.sql(sql) // a broker that has just started plans for seconds
-  ;[requests, answers] = ['', '']
-  proxy.isQuiet = true
-  const historical = testServers().server('druid-historical')
-  t.teardown(() => historical.resume())
-  historical.pause()
-  const leaving = new AbortController()
-  const asked = client.sql(sql, { signal: leaving.signal, timeoutMs: 120_000 })
-  asked.catch(() => {})
-  await until(() => methods().length > 0, { ...wait, what: 'it is asked' })
-  leaving.abort()
-  await t.throwsAsync(asked)
-  await until(() => statuses().includes(202), { ...wait, what: 'Druid was told' })
-  await until(() => answers.includes('Query cancelled'), { ...wait, what: 'Druid has ended it' })
-  t.false(statuses().includes(200), answers)
-  t.deepEqual([...new Set(methods())], ['POST', 'DELETE'])
-  t.is(methods().filter((method) => method === 'POST').length, 1)
-})
+type Ask = (client: DruidClient, table: string, signal?: AbortSignal) => Promise<unknown>
+
+const asking: Readonly<Record<string, Ask>> = {
+  'a statement': (client, table, signal) =>
+    client.sql(`SELECT COUNT(*) FROM "${table}" WHERE ad_id <> '${seed}'`, options(signal)),
+  'a native query': (client, table, signal) =>
+    client.native(
+      {
+        ...{ queryType: 'timeseries', dataSource: { type: 'table', name: table } },
+        ...{ intervals: ['2000-01-01/2100-01-01'], granularity: 'all' },
+        filter: { type: 'not', field: { type: 'in', dimension: 'ad_id', values: [seed] } },
+        aggregations: [{ type: 'count', name: 'rows' }],
+      },
+      options(signal),
+    ),
+}
+const options = (signal?: AbortSignal) => ({ timeoutMs: 120_000, ...(signal ? { signal } : {}) })
+
+for (const [what, ask] of Object.entries(asking)) {
+  test.serial(
+    `${what} that is given up while a data node hangs is cancelled in Druid`,
+    async (t) => {
+      const settings = stackSettings(t)
+      await fill(
+        await openDruid(t, settings),
+        clicksOf('mine', 40, seed),
+        clicksOf('mine', 40, seed),
+      )
+      const { CLICKLEDGER_DRUID_URL: url } = settings
+      const proxy = await startFaultyProxy(t, Number(new URL(url).port))
+      let [requests, answers] = ['', '']
+      proxy.toServer = (bytes) => {
+        requests += `${bytes}\n`
+        return bytes
+      }
+      proxy.toClient = (bytes) => {
+        answers += `${bytes}\n`
+        return bytes
+      }
+      const methods = () => Array.from(requests.matchAll(/^([A-Z]+) \/druid/gm), ([, is]) => is)
+      const statuses = () =>
+        Array.from(answers.matchAll(/^HTTP\S+ (\d+)/gm), ([, is]) => Number(is))
+      const client = createDruidClient({
+        ...settings,
+        CLICKLEDGER_DRUID_URL: `http://127.0.0.1:${proxy.port}`,
+      })
+      t.teardown(() => client.close())
+      const table = druidNames(settings).batch
+      await ask(client, table) // a broker that has just started plans for seconds
+      ;[requests, answers] = ['', '']
+      proxy.isQuiet = true
+      const historical = testServers().server('druid-historical')
+      t.teardown(() => historical.resume())
+      historical.pause()
+      const leaving = new AbortController()
+      const asked = ask(client, table, leaving.signal)
+      asked.catch(() => {})
+      await until(() => methods().length > 0, { ...wait, what: 'it is asked' })
+      leaving.abort()
+      await t.throwsAsync(asked)
+      await until(() => statuses().includes(202), { ...wait, what: 'Druid was told' })
+      await until(() => /query cancelled/i.test(answers), { ...wait, what: 'Druid has ended it' })
+      t.false(statuses().includes(200), answers)
+      t.deepEqual([...new Set(methods())], ['POST', 'DELETE'])
+      t.is(methods().filter((method) => method === 'POST').length, 1)
+      historical.resume()
+    },
+  )
+}
