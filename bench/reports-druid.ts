@@ -63,6 +63,10 @@ export async function runDruidReportsBench(options: DruidReportsOptions): Promis
     ...{ timeoutMs: loadTimeoutMs, everyMs: 500, what: 'Druid shows the hours' },
   })
   const loadMs = performance.now() - begun
+  await until(async () => !(await store.compactBefore(boundary)), {
+    ...{ timeoutMs: loadTimeoutMs, everyMs: 500, what: 'the weeks are joined' },
+  })
+  const joinMs = performance.now() - begun - loadMs
   const serving = await startServing(store, settings, boundary)
   resources.defer(() => serving.close())
   const client = createDruidClient(settings)
@@ -80,6 +84,7 @@ export async function runDruidReportsBench(options: DruidReportsOptions): Promis
   }
   figures['judged clicks that came meanwhile'] = (await stop()).toLocaleString('en')
   figures['hours loaded in'] = milliseconds(loadMs)
+  figures['weeks joined in'] = milliseconds(joinMs)
   return {
     name: `Reports on Druid: ${clicks.toLocaleString('en')} clicks below the boundary`,
     figures,

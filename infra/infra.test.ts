@@ -271,3 +271,16 @@ test('the image holds every module that the command line can reach', (t) => {
     [],
   )
 })
+
+test('the layers reach the router, brokers and tasks of Druid from both ends of the network', (t) => {
+  const leave = readFileSync(join(root, 'infra/kubernetes/base/network-policies.yaml'), 'utf8')
+  const overlay = join(root, 'infra/kubernetes/overlays/production')
+  const enter = readFileSync(join(overlay, 'network-policies.yaml'), 'utf8')
+  const druid = readFileSync(join(overlay, 'druid.yaml'), 'utf8')
+  for (const port of [8888, 8082, 8091]) {
+    t.regex(druid, new RegExp(`druid\\.port: ${port}\\b`))
+    for (const policies of [leave, enter]) t.regex(policies, new RegExp(`port: ${port}, protocol`))
+  }
+  // Middle managers give their tasks ports from 8100 on.
+  for (const policies of [leave, enter]) t.regex(policies, /port: 8100, endPort: 8199, protocol/)
+})

@@ -359,7 +359,7 @@ export const settings = {
     type: 'string',
     default: '',
     needs: ['CLICKLEDGER_KAFKA_BROKERS', 'CLICKLEDGER_S3_BUCKET'],
-    doc: 'URL of the Druid router (with its management proxy); empty: the embedded OLAP store. Druid reads the event log and the bucket itself.',
+    doc: 'URL of the Druid router (with its management proxy); empty: the embedded OLAP store. Queries go to the brokers that it knows, where they can be reached from here. Druid reads the event log and the bucket itself.',
   },
   CLICKLEDGER_DRUID_USERNAME: {
     type: 'string',

@@ -1,5 +1,6 @@
 // Reports through the API, beside the same native query put straight to the store: in turns, so that
 // both see the same machine. Each time another question, or the API would answer from memory.
+import { request } from 'undici'
 import type { ReportQuery } from '#core/report-query.ts'
 import { dayMs } from '#schemas/paths.ts'
 import { milliseconds, quantile, ratio } from './report.ts'
@@ -95,12 +96,12 @@ export async function askBoth(
   for (let i = 0; i < times; i++) {
     const { params, query } = anew(question, asked++)
     const begun = performance.now()
-    const answer = await fetch(`${url}${question.path}?${new URLSearchParams(params)}`, {
+    const answer = await request(`${url}${question.path}?${new URLSearchParams(params)}`, {
       headers: { authorization: `Bearer ${key}` },
     })
-    const { data } = (await answer.json()) as { data?: unknown[] }
+    const { data } = (await answer.body.json()) as { data?: unknown[] }
     const halfway = performance.now()
-    if (!data) throw new Error(`${question.label}: ${answer.status}`)
+    if (!data) throw new Error(`${question.label}: ${answer.statusCode}`)
     const count = await direct(query)
     through.push(halfway - begun)
     straight.push(performance.now() - halfway)
