@@ -1,6 +1,7 @@
 // A ReportQuery as one native query of Druid over the views it needs, each on its side by `layer`. Not as
-// SQL: planning the statement would take a broker longer than answering a short report. Uniques are merged
+// SQL: planning a statement takes a broker nearly as long as answering a short report. Uniques are merged
 // sketches.
+import type { Interval } from '#core/boundary.ts'
 import { afterPosition, isMetricKey, type SortKey, totalOrder } from '#core/report-order.ts'
 import type { Filter, Granularity, ReportQuery, ReportRow } from '#core/report-query.ts'
 import { isDimension } from '#schemas/dimensions.ts'
@@ -59,7 +60,7 @@ function layersSpec(ranges: ViewRanges): Spec {
   const layer = (view: View) => compared('layer', '=', view)
   const [only = 'speed', ...others] = ranges.keys()
   if (others.length === 0) return layer(only)
-  const within = ({ start, end }: { readonly start: number; readonly end: number }): Spec => ({
+  const within = ({ start, end }: Interval): Spec => ({
     ...{ type: 'range', column: '__time', matchValueType: 'LONG' },
     ...{ lower: start, upper: end, upperOpen: true },
   })
