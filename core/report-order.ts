@@ -18,7 +18,8 @@ export type Position = readonly (string | number)[]
 
 type Ordered = Pick<ReportQuery, 'order' | 'granularity' | 'dimensions'>
 
-export const isMetricKey = ({ by }: SortKey): boolean => by !== 'time' && !isDimension(by)
+export const isMetricKey = ({ by }: Pick<SortKey, 'by'>): boolean =>
+  by !== 'time' && !isDimension(by)
 
 /** The keys asked for, completed by time and dimensions. No two rows are equal in all of them. */
 export function totalOrder({ order = [], granularity, dimensions }: Ordered): SortKey[] {

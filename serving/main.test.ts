@@ -11,17 +11,14 @@ import { createLogger } from '#platform/log.ts'
 import { openDuckDbStore } from '#platform/olap/duckdb.ts'
 import { openCatalogue, openEventLog } from '#platform/stack.ts'
 import { until } from '#platform/wait.ts'
-import { type JudgedClick, judgedFields } from '#schemas/fields.ts'
+import type { JudgedClick } from '#schemas/fields.ts'
 import { minuteMs } from '#schemas/paths.ts'
 import { topics } from '#schemas/topics.ts'
 import { catalogueEnv } from '../tests/support/catalogue.ts'
 import { scratchDir } from '../tests/support/contract.ts'
 import { seed } from '../tests/support/random-clicks.ts'
+import { blankClick } from '../tests/support/staged.ts'
 import { runServing } from './main.ts'
-
-const blank = Object.fromEntries(
-  judgedFields.map((f) => [f.name, f.type === 'string' ? '' : 0]),
-) as unknown as JudgedClick
 
 async function openStack(t: ExecutionContext) {
   const settings = readSettings({
@@ -48,7 +45,7 @@ async function openStack(t: ExecutionContext) {
     fetch(`${serving.url}${path}`, { ...init, headers: { authorization: `Bearer ${key}` } })
   const count = async (clicks: readonly Partial<JudgedClick>[]) => {
     const records = clicks.map((fields) => {
-      const click = { ...blank, event_id: randomUUID(), status: 'valid', ...fields }
+      const click = { ...blankClick, event_id: randomUUID(), status: 'valid', ...fields }
       return {
         key: click.event_id,
         timestamp: clock.now(),

@@ -55,6 +55,7 @@ export interface SchedulerParts extends RebuildParts, NarrowParts {
 export function createScheduler(parts: SchedulerParts) {
   const { catalogue, log, logger, now, sealing, node, metrics } = parts
   let prunedAt = Number.NEGATIVE_INFINITY
+  let compactedAt = Number.NEGATIVE_INFINITY
   let sealingState: SealingState = { candidate: undefined, obstacles: [], proof: undefined }
   let tail: Promise<unknown> = Promise.resolve()
 
@@ -166,18 +167,21 @@ export function createScheduler(parts: SchedulerParts) {
     return rebuild({ kind: 'rebuild', reason, hours: rules, isApproved: true }, onBegin)
   }
 
-  /**
-   * The speed view needs nothing that the boundary has long passed; the batch view, coarser rows in
-   * fewer pieces.
-   */
+  /** The speed view needs nothing that the boundary has long passed; the batch view, coarser rows. */
   const pruneViews = async (): Promise<void> => {
     if (now() - prunedAt < pruneEveryMs) return
     prunedAt = now()
     const { boundary } = await boundaryInForce(catalogue)
     await parts.olap.dropSpeedBefore(Math.min(boundary, now() - parts.speedRetentionMs))
     await pruneBatchView(parts, boundary)
-    // A piece at a time, or what can be sealed meanwhile would wait for all of them.
-    if (await parts.olap.compactBefore(boundary)) prunedAt = Number.NEGATIVE_INFINITY
+  }
+
+  /** A piece at a time, or what can be sealed meanwhile would wait for all of them. */
+  const compactView = async (): Promise<void> => {
+    if (now() - compactedAt < pruneEveryMs) return
+    compactedAt = now()
+    const { boundary } = await boundaryInForce(catalogue)
+    if (await parts.olap.compactBefore(boundary)) compactedAt = Number.NEGATIVE_INFINITY
   }
 
   /** One look at the proof; seals where it holds. */
@@ -207,6 +211,7 @@ export function createScheduler(parts: SchedulerParts) {
         await sealIfProven()
         await rebuildDirty('late clicks or an import', false)
         await pruneViews()
+        await compactView()
         metrics.sees((await boundaryInForce(catalogue)).boundary)
         metrics.looked(now())
       }),

@@ -8,13 +8,13 @@ import { bucketStart } from '#core/buckets.ts'
 import { aggregateByMinute, type MinuteAggregate } from '#core/minute-aggregates.ts'
 import type { Filter, ReportQuery, ReportRow } from '#core/report-query.ts'
 import { dimensionNames } from '#schemas/dimensions.ts'
-import { type JudgedClick, judgedFields } from '#schemas/fields.ts'
+import type { JudgedClick } from '#schemas/fields.ts'
 import { type MetricName, metricNames, sumMetrics } from '#schemas/metrics.ts'
 import { hourMs, minuteMs } from '#schemas/paths.ts'
 import { topics } from '#schemas/topics.ts'
 import { statuses } from '#schemas/verdicts.ts'
 import { seed } from '../../tests/support/random-clicks.ts'
-import { stageClicks } from '../../tests/support/staged.ts'
+import { blankClick, stageClicks } from '../../tests/support/staged.ts'
 import type { EventLog } from '../event-log/port.ts'
 import type { ObjectStore } from '../object-store/port.ts'
 import { until } from '../wait.ts'
@@ -36,10 +36,6 @@ export interface OlapContract {
 /** Berlin's midnight, before the night in which it puts its clocks back. */
 const start = Date.UTC(2026, 9, 24, 22)
 const hours = 4
-const blank = Object.fromEntries(
-  judgedFields.map((f) => [f.name, f.type === 'string' ? '' : 0]),
-) as unknown as JudgedClick
-
 const randomJudged: fc.Arbitrary<JudgedClick> = fc
   .record({
     event_time: fc.integer({ min: start, max: start + hours * hourMs - 1 }),
@@ -52,7 +48,7 @@ const randomJudged: fc.Arbitrary<JudgedClick> = fc
     status: fc.constantFrom(...statuses),
   })
   .map((fields) => ({
-    ...blank,
+    ...blankClick,
     event_id: randomUUID(),
     judged_time: fields.event_time,
     ...fields,
@@ -276,7 +272,7 @@ export function testOlapContract(test: TestFn, name: string, contract: OlapContr
       '2026-11-02T05:00Z',
     ]
     const click = (time: string) => ({
-      ...blank,
+      ...blankClick,
       event_id: randomUUID(),
       event_time: Date.parse(time),
       judged_time: Date.parse(time),

@@ -8,6 +8,7 @@ import { overlaps } from '#core/grain.ts'
 import { dayMs } from '#schemas/paths.ts'
 import type { DruidClient } from './druid-http.ts'
 import { dayTask, segmentRowsMax } from './druid-load-specs.ts'
+import { publishedSegments } from './druid-segments.ts'
 import { type DruidNames, intervalOf } from './druid-specs.ts'
 import { digestOf, type Tasks } from './druid-tasks.ts'
 import { type Piece, piecesOf, type Versioned } from './druid-timeline.ts'
@@ -75,18 +76,6 @@ export function createCompaction({ client, names, tasks }: CompactionParts) {
     }))
   }
 
-  /** As the coordinator's own records have it: the list above may be seconds behind them. */
-  const published = async (interval: string): Promise<Versioned[]> => {
-    const segments = (await client.askAgain({
-      path: `/druid/coordinator/v1/metadata/datasources/${names.day}/segments?full`,
-      body: [interval],
-    })) as readonly { readonly interval: string; readonly version: string }[]
-    return segments.map((segment) => {
-      const [start = '', end = ''] = segment.interval.split('/')
-      return { start: Date.parse(start), end: Date.parse(end), version: segment.version }
-    })
-  }
-
   const rewrite = (
     verb: 'join' | 'part',
     rows: Interval,
@@ -119,7 +108,7 @@ export function createCompaction({ client, names, tasks }: CompactionParts) {
     /** Makes segments of a day each where these days are in longer ones, so that they can be replaced. */
     async part(days: readonly number[]): Promise<void> {
       const asked = days.map((day) => intervalOf(day, day + dayMs))
-      const segments = (await Promise.all(asked.map(published))).flat()
+      const segments = await publishedSegments(client, names.day, asked)
       for (const { start, end, version } of joinedOver(segments, days)) {
         await rewrite('part', { start, end }, 'DAY', [{ start, end, version }])
       }

@@ -16,12 +16,12 @@ import { markOf, type Shown } from './druid-shown.ts'
 import type { DruidNames } from './druid-specs.ts'
 import { digestOf, type Tasks } from './druid-tasks.ts'
 import type { HourLoad } from './port.ts'
+import { textSql } from './sql-print.ts'
 
 /** Days whose hours are replaced together, at most: as many tasks, and two more, run at a time. */
 const daysAtOnce = 2
 const convertMemory = '512MB'
 
-const textSql = (text: string) => `'${text.replaceAll("'", "''")}'`
 const loadPrefix = (run: string) => `loads/${run}/`
 
 export interface LoadParts {

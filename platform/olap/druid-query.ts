@@ -74,33 +74,35 @@ function sourceSpec(ranges: ViewRanges, names: DruidNames): Spec {
   return { type: 'union', dataSources: [only, ...others].map(table) }
 }
 
-const aggregatorOf = (metric: MetricName, name: string): Spec =>
-  metricByName(metric).kind === 'sum'
-    ? { type: 'longSum', name, fieldName: metric }
-    : { type: 'HLLSketchMerge', name, fieldName: metric, ...sketchSize, round: true }
+/** What a metric is called in the answer. */
+const totalOf = (metric: string) => `a_${metric}`
+/** What time and dimensions are called before the rows are grouped. */
+const columnOf = ({ by }: Pick<SortKey, 'by'>) => `v_${by}`
+/** What a sort key is called in the answer. */
+const outputOf = (key: Pick<SortKey, 'by'>) => (isMetricKey(key) ? totalOf(key.by) : `d_${key.by}`)
 
-/** A column of the groups: what it is made of, and what it is called before and after. */
+function aggregatorOf(metric: MetricName): Spec {
+  const columns = { name: totalOf(metric), fieldName: metric }
+  return metricByName(metric).kind === 'sum'
+    ? { type: 'longSum', ...columns }
+    : { type: 'HLLSketchMerge', ...columns, ...sketchSize, round: true }
+}
+
+/** A column that rows are grouped by, and what it is made of. */
 interface Key {
   readonly by: 'time' | ReportQuery['dimensions'][number]
-  readonly column: string
-  readonly output: string
   readonly type: 'LONG' | 'STRING'
   readonly expression: string
 }
 
 function keysOf({ granularity, timeZone, dimensions }: ReportQuery): Key[] {
   const bucket = (period: string): Key => ({
-    ...{ by: 'time', column: 'v_time', output: 'd_time', type: 'LONG' },
+    ...{ by: 'time', type: 'LONG' },
     expression: `timestamp_floor("__time", '${period}', null, '${timeZone}')`,
   })
   return [
     ...(granularity === 'all' ? [] : [bucket(periods[granularity])]),
-    ...dimensions.map(
-      (name): Key => ({
-        ...{ by: name, column: `v_${name}`, output: `d_${name}`, type: 'STRING' },
-        expression: `nvl("${name}", '')`,
-      }),
-    ),
+    ...dimensions.map((by): Key => ({ by, type: 'STRING', expression: `nvl("${by}", '')` })),
   ]
 }
 
@@ -111,15 +113,11 @@ function orderOf(query: ReportQuery): readonly SortKey[] {
 }
 
 /** Rows of the page: a condition on single rows (filter), or on what they add up to (having). */
-function pageSpec(query: ReportQuery, keys: readonly Key[]): { filter: Spec[]; having: Spec[] } {
+function pageSpec(query: ReportQuery): { filter: Spec[]; having: Spec[] } {
   if (!query.after) return { filter: [], having: [] }
   const order = orderOf(query)
   const isOfSums = order.some(isMetricKey)
-  const column = ({ by }: SortKey) => {
-    const key = keys.find((known) => known.by === by)
-    if (!key) return `a_${by}`
-    return isOfSums ? key.output : key.column
-  }
+  const column = isOfSums ? outputOf : columnOf
   const steps = afterPosition(order, query.after).map((comparisons) =>
     and(
       comparisons.map(({ key, operator, value }) =>
@@ -131,7 +129,7 @@ function pageSpec(query: ReportQuery, keys: readonly Key[]): { filter: Spec[]; h
 }
 
 /**
- * Compiles a query. Rows are (see `rowsOf`): the bucket (not for `all`), the dimensions, the metrics.
+ * Compiles a query; `toReportRow` reads the rows of its answer.
  * @throws ClickledgerError `not-kept`
  */
 export function compileDruidQuery(
@@ -141,15 +139,15 @@ export function compileDruidQuery(
 ): Spec {
   const { granularity, timeZone, start, end, metrics, limit } = query
   const keys = keysOf(query)
-  const page = pageSpec(query, keys)
+  const page = pageSpec(query)
   const common = {
     dataSource: sourceSpec(ranges, names),
     intervals: [intervalOf(start, end)],
     filter: and([layersSpec(ranges), ...query.filters.map(filterSpec), ...page.filter]),
-    virtualColumns: keys.map(({ column, expression, type }) => ({
-      ...{ type: 'expression', name: column, expression, outputType: type },
+    virtualColumns: keys.map(({ by, expression, type }) => ({
+      ...{ type: 'expression', name: columnOf({ by }), expression, outputType: type },
     })),
-    aggregations: metrics.map((name) => aggregatorOf(name, `a_${name}`)),
+    aggregations: metrics.map(aggregatorOf),
   }
   const order = orderOf(query)
   const [first, second] = order
@@ -166,8 +164,9 @@ export function compileDruidQuery(
   const having = [...page.having, ...rows.map(({ name }) => compared(name, '>', 0))]
   return {
     ...{ queryType: 'groupBy', ...common, granularity: 'all' },
-    dimensions: keys.map(({ column, output, type }) => ({
-      ...{ type: 'default', dimension: column, outputName: output, outputType: type },
+    dimensions: keys.map((key) => ({
+      ...{ type: 'default', dimension: columnOf(key), outputName: outputOf(key) },
+      outputType: key.type,
     })),
     aggregations: [...common.aggregations, ...rows],
     ...(having.length > 0
@@ -175,10 +174,10 @@ export function compileDruidQuery(
       : {}),
     limitSpec: {
       ...{ type: 'default', limit },
-      columns: order.map(({ by, descending }) => ({
-        dimension: keys.find((key) => key.by === by)?.output ?? `a_${by}`,
-        direction: descending ? 'descending' : 'ascending',
-        dimensionOrder: { type: isDimension(by) ? 'lexicographic' : 'numeric' },
+      columns: order.map((key) => ({
+        dimension: outputOf(key),
+        direction: key.descending ? 'descending' : 'ascending',
+        dimensionOrder: { type: isDimension(key.by) ? 'lexicographic' : 'numeric' },
       })),
     },
     context: { resultAsArray: true },
@@ -197,7 +196,9 @@ export function toReportRow(query: ReportQuery, row: NativeRow): ReportRow {
     const { timestamp, result } = row
     return {
       ...{ time: Date.parse(timestamp), dimensions: {} },
-      metrics: Object.fromEntries(metrics.map((name) => [name, Number(result[`a_${name}`] ?? 0)])),
+      metrics: Object.fromEntries(
+        metrics.map((name) => [name, Number(result[totalOf(name)] ?? 0)]),
+      ),
     }
   }
   const keys = granularity === 'all' ? 0 : 1

@@ -4,6 +4,7 @@ import type { Interval } from '#core/boundary.ts'
 import { type GrainSplit, planGrains } from '#core/grain.ts'
 import type { ReportQuery } from '#core/report-query.ts'
 import { type DruidNames, grainViews, type View } from './druid-specs.ts'
+import { textSql } from './sql-print.ts'
 
 /** What a query reads of each view, in order. */
 export type ViewRanges = ReadonlyMap<View, readonly Interval[]>
@@ -11,8 +12,6 @@ export type ViewRanges = ReadonlyMap<View, readonly Interval[]>
 /** `TIMESTAMP '2026-11-22 05:00:00.000'` of an instant (ms). */
 export const timestampSql = (time: number): string =>
   `TIMESTAMP '${new Date(time).toISOString().slice(0, 23).replace('T', ' ')}'`
-
-const textSql = (text: string) => `'${text.replaceAll("'", "''")}'`
 
 /** @throws ClickledgerError `not-kept` */
 export const viewRanges = (query: ReportQuery): ViewRanges => rangesOfSplit(planGrains(query))

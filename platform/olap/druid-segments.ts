@@ -8,8 +8,14 @@ import { createRefreshed } from '../refreshed.ts'
 import type { Brokers } from './druid-brokers.ts'
 import type { DruidClient, QueryOptions, SqlValue } from './druid-http.ts'
 import type { ViewRanges } from './druid-ranges.ts'
-import { type DruidNames, intervalOf, type View, views } from './druid-specs.ts'
-import { missingStretches, type Piece, piecesOf, type Shown } from './druid-timeline.ts'
+import { type DruidNames, intervalOf, parseInterval, type View, views } from './druid-specs.ts'
+import {
+  missingStretches,
+  type Piece,
+  piecesOf,
+  type Shown,
+  type Versioned,
+} from './druid-timeline.ts'
 
 /**
  * Ages of the list of published segments. It grows seconds before anybody is told of what is new, and
@@ -57,9 +63,24 @@ export async function servedSegments(
 
 type PublishedPiece = Piece<Shown>
 
-const toShown = ({ interval, version, partitionNumber }: ServedSegment): Shown => {
-  const [start = '', end = ''] = interval.split('/')
-  return { start: Date.parse(start), end: Date.parse(end), version, partition: partitionNumber }
+const toShown = ({ interval, version, partitionNumber }: ServedSegment): Shown => ({
+  ...{ ...parseInterval(interval), version, partition: partitionNumber },
+})
+
+/**
+ * Segments of these intervals that are published, shown or not, as the coordinator's own records have them:
+ * `sys.segments` may be seconds behind.
+ */
+export async function publishedSegments(
+  client: DruidClient,
+  dataSource: string,
+  intervals: readonly string[],
+): Promise<Versioned[]> {
+  const path = `/druid/coordinator/v1/metadata/datasources/${dataSource}/segments?full`
+  const segments = await client.askAgain({ path, body: intervals })
+  return (segments as readonly { readonly interval: string; readonly version: string }[]).map(
+    ({ interval, version }) => ({ ...parseInterval(interval), version }),
+  )
 }
 
 /** Ranges that hold whole pieces: of one that reaches over an edge, a broker would name the part. */

@@ -7,7 +7,7 @@ import { until } from '../wait.ts'
 import type { DruidClient } from './druid-http.ts'
 import { markLayer } from './druid-load-specs.ts'
 import { timestampSql } from './druid-ranges.ts'
-import type { SegmentWatch } from './druid-segments.ts'
+import { publishedSegments, type SegmentWatch } from './druid-segments.ts'
 import { type DruidNames, grainViews, intervalOf } from './druid-specs.ts'
 import type { HourLoad } from './port.ts'
 
@@ -101,11 +101,9 @@ export function createShown({ client, names, segments }: ShownParts) {
 
   /** Hours that are published, shown or not: what a task that reads them finds. */
   const publishedHours = async (range: Interval): Promise<Set<number>> => {
-    const segments = (await client.askAgain({
-      path: `/druid/coordinator/v1/metadata/datasources/${names.hour}/segments?full`,
-      body: [intervalOf(range.start, range.end)],
-    })) as readonly { readonly interval: string }[]
-    return new Set(segments.map(({ interval }) => Date.parse(interval.split('/')[0] ?? '')))
+    const asked = [intervalOf(range.start, range.end)]
+    const published = await publishedSegments(client, names.hour, asked)
+    return new Set(published.map(({ start }) => start))
   }
 
   return {

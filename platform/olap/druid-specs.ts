@@ -2,6 +2,7 @@
 // supervisor of the speed view (tasks: druid-load-specs.ts). Sums and uniques mean the same in each, or
 // the union query would mix meanings.
 import { createHash } from 'node:crypto'
+import type { Interval } from '#core/boundary.ts'
 import type { Grain } from '#core/grain.ts'
 import { dimensionNames } from '#schemas/dimensions.ts'
 import { sketchLogK, sumMetrics, uniqueMetrics } from '#schemas/metrics.ts'
@@ -44,6 +45,12 @@ export type DruidNames = ReturnType<typeof druidNames>
 
 export const intervalOf = (start: number, end: number): string =>
   `${new Date(start).toISOString()}/${new Date(end).toISOString()}`
+
+/** What Druid writes as `intervalOf` does. */
+export function parseInterval(text: string): Interval {
+  const [start = '', end = ''] = text.split('/')
+  return { start: Date.parse(start), end: Date.parse(end) }
+}
 
 export const stringDimension = (name: string) => ({ type: 'string', name })
 export const sketchSize = { lgK: sketchLogK, tgtHllType: 'HLL_4' }

@@ -1,10 +1,9 @@
 import test, { type ExecutionContext, type TestFn } from 'ava'
-import { type JudgedClick, judgedFields } from '#schemas/fields.ts'
 import { dayMs } from '#schemas/paths.ts'
 import { dropDruid, openDruid } from '../../tests/support/druid.ts'
 import { testRollupContract } from '../../tests/support/rollup-contract.ts'
 import { stackSettings } from '../../tests/support/stack.ts'
-import { stageClicks } from '../../tests/support/staged.ts'
+import { blankClick, stageClicks } from '../../tests/support/staged.ts'
 import type { EventLog } from '../event-log/port.ts'
 import type { ObjectStore } from '../object-store/port.ts'
 import { until } from '../wait.ts'
@@ -13,10 +12,6 @@ import { openDruidStore } from './druid.ts'
 import { createDruidClient } from './druid-http.ts'
 import { druidNames } from './druid-specs.ts'
 import type { HourLoad } from './port.ts'
-
-const blankClick = Object.fromEntries(
-  judgedFields.map((f) => [f.name, f.type === 'string' ? '' : 0]),
-) as unknown as JudgedClick
 
 // One after the other: each takes task slots of Druid.
 const contract: OlapContract = {

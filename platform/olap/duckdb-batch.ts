@@ -9,6 +9,7 @@ import { dayMs, dayOf, hourMs } from '#schemas/paths.ts'
 import { grainTables } from './duckdb-query.ts'
 import { aggregateTableSql, inTransaction, rowsOf } from './duckdb-sql.ts'
 import type { HourLoad } from './port.ts'
+import { textSql } from './sql-print.ts'
 
 /** Clicks whose members are merged at a time: lists cannot spill to disk. */
 const clicksPerMerge = 1_000_000
@@ -112,8 +113,6 @@ const minuteOrder = 'advertiser_id, ad_id, minute'
 export interface LocalLoad extends HourLoad {
   readonly paths: readonly string[]
 }
-
-const textSql = (text: string) => `'${text.replaceAll("'", "''")}'`
 
 async function replaceHour(connection: DuckDBConnection, load: LocalLoad): Promise<void> {
   const { hour, run, files, paths } = load

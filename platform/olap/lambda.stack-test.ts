@@ -3,28 +3,24 @@
 import { randomUUID } from 'node:crypto'
 import test, { type ExecutionContext } from 'ava'
 import type { ReportQuery } from '#core/report-query.ts'
-import { type JudgedClick, judgedFields } from '#schemas/fields.ts'
+import type { JudgedClick } from '#schemas/fields.ts'
 import { hourMs, minuteMs } from '#schemas/paths.ts'
 import { topics } from '#schemas/topics.ts'
 import { openDruid } from '../../tests/support/druid.ts'
 import { stackSettings } from '../../tests/support/stack.ts'
-import { stageClicks } from '../../tests/support/staged.ts'
+import { blankClick, stageClicks } from '../../tests/support/staged.ts'
 import type { ObjectStore } from '../object-store/port.ts'
 import { until } from '../wait.ts'
 import type { HourLoad, OlapStore } from './port.ts'
 
 const start = Date.UTC(2026, 0, 5, 10)
 const hours = 4
-const blank = Object.fromEntries(
-  judgedFields.map((f) => [f.name, f.type === 'string' ? '' : 0]),
-) as unknown as JudgedClick
-
 /** Clicks of one hour: `visitors` of them by names that begin with `who`, on two ads. */
 const clicksOf = (hour: number, count: number, who: string): JudgedClick[] =>
   Array.from({ length: count }, (_, i) => {
     const time = start + hour * hourMs + (i % 60) * minuteMs
     return {
-      ...blank,
+      ...blankClick,
       event_id: randomUUID(),
       event_time: time,
       judged_time: time,

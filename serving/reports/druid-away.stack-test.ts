@@ -3,21 +3,17 @@ import { randomUUID } from 'node:crypto'
 import test from 'ava'
 import type { HourLoad } from '#platform/olap/port.ts'
 import { until } from '#platform/wait.ts'
-import { type JudgedClick, judgedFields } from '#schemas/fields.ts'
+import type { JudgedClick } from '#schemas/fields.ts'
 import { hourMs } from '#schemas/paths.ts'
 import { openDruid } from '../../tests/support/druid.ts'
 import { startFaultyProxy } from '../../tests/support/faulty-proxy.ts'
 import { stackSettings } from '../../tests/support/stack.ts'
-import { stageClicks } from '../../tests/support/staged.ts'
+import { blankClick, stageClicks } from '../../tests/support/staged.ts'
 import { boundary, openFixture, startNow } from '../testing/fixture.ts'
-
-const blank = Object.fromEntries(
-  judgedFields.map((f) => [f.name, f.type === 'string' ? '' : 0]),
-) as unknown as JudgedClick
 
 const clicksOf = (hour: number, count: number): JudgedClick[] =>
   Array.from({ length: count }, (_, i) => ({
-    ...blank,
+    ...blankClick,
     event_id: randomUUID(),
     event_time: hour + i,
     advertiser_id: 'adv-1',

@@ -8,6 +8,11 @@ import type { ObjectStore } from '#platform/object-store/port.ts'
 import { jsonColumns } from '#schemas/columns.ts'
 import { type JudgedClick, judgedFields } from '#schemas/fields.ts'
 
+/** A click with nothing in it: texts are empty, numbers zero. */
+export const blankClick = Object.fromEntries(
+  judgedFields.map((f) => [f.name, f.type === 'string' ? '' : 0]),
+) as unknown as JudgedClick
+
 /** Puts the minute aggregates of these clicks as one Parquet object. */
 export async function stageClicks(
   objects: ObjectStore,

@@ -8,11 +8,11 @@ import type { EventLog } from '#platform/event-log/port.ts'
 import type { ObjectStore } from '#platform/object-store/port.ts'
 import type { HourLoad, OlapStore } from '#platform/olap/port.ts'
 import { until } from '#platform/wait.ts'
-import { type JudgedClick, judgedFields } from '#schemas/fields.ts'
+import type { JudgedClick } from '#schemas/fields.ts'
 import { hourMs } from '#schemas/paths.ts'
 import { topics } from '#schemas/topics.ts'
 import { statuses } from '#schemas/verdicts.ts'
-import { stageClicks } from '../../../tests/support/staged.ts'
+import { blankClick, stageClicks } from '../../../tests/support/staged.ts'
 import { rewrite } from '../gateway.ts'
 import { parseSqlRequest } from '../request.ts'
 import type { Pinned } from '../scope.ts'
@@ -21,10 +21,6 @@ export const boundary = Date.UTC(2026, 10, 22, 5)
 export const firstHour = boundary - 30 * hourMs
 export const lastHour = boundary + 3 * hourMs
 export const now = boundary + 3 * hourMs
-
-const blank = Object.fromEntries(
-  judgedFields.map((f) => [f.name, f.type === 'string' ? '' : 0]),
-) as unknown as JudgedClick
 
 /** Clicks of one advertiser over all hours; what names them begins with its name. */
 export function clicksOf(advertiser: string, count: number, seed: number): JudgedClick[] {
@@ -43,7 +39,7 @@ export function clicksOf(advertiser: string, count: number, seed: number): Judge
   return fc.sample(some, { numRuns: count, seed }).map(({ hour, within, ...fields }) => {
     const time = boundary + hour * hourMs + within
     return {
-      ...blank,
+      ...blankClick,
       ...{ event_id: randomUUID(), event_time: time, judged_time: time, advertiser_id: advertiser },
       ...fields,
     }
