@@ -61,6 +61,21 @@ test('local time to instant and back', (t) => {
   t.pass()
 })
 
+test('instants are written as Date writes them', (t) => {
+  const most = 8.64e15
+  const instants = fc.oneof(
+    fc.integer({ min: -most, max: most }),
+    fc.integer({ min: -most / 60_000, max: most / 60_000 }).map((minute) => minute * 60_000),
+  )
+  fc.assert(
+    fc.property(fc.array(instants), (all) => {
+      for (const at of all) t.is(formatInstant(at, 'UTC'), new Date(at).toISOString())
+    }),
+    { seed },
+  )
+  t.throws(() => formatInstant(Number.NaN, 'UTC'), { instanceOf: RangeError })
+})
+
 test('known days, weeks and months', (t) => {
   const at = Date.UTC(2026, 2, 29, 12)
   const show = (ms: number) => formatInstant(ms, 'Europe/Berlin')

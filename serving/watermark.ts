@@ -4,6 +4,7 @@
 // the log; the OLAP store says that the judged clicks are applied. An ingest heartbeat from after W
 // proves nothing: its clicks may have reached the log between W and then.
 // Nodes' clocks are taken to agree to a few milliseconds (NTP).
+import { reaches } from '#core/offsets.ts'
 import type { Heartbeat } from '#platform/heartbeats.ts'
 import type { SpeedHeartbeat } from '#schemas/heartbeats.ts'
 
@@ -99,8 +100,7 @@ export function createWatermarkTracker({ nodeSilenceMs }: { nodeSilenceMs: numbe
     return bound
   }
 
-  const isWhole = (applied: readonly number[]) =>
-    shown.every((offset, p) => (applied[p] ?? 0) >= offset)
+  const isWhole = (applied: readonly number[]) => reaches(applied, shown)
 
   return {
     isWhole,
@@ -117,9 +117,7 @@ export function createWatermarkTracker({ nodeSilenceMs }: { nodeSilenceMs: numbe
         candidates.push({ watermark: bound, judgedEnds: newest.judgedEnds })
         candidates = candidates.slice(-historyMax)
       }
-      const isApplied = (candidate: Candidate) =>
-        candidate.judgedEnds.every((end, p) => (applied[p] ?? 0) >= end)
-      const proven = candidates.findLastIndex(isApplied)
+      const proven = candidates.findLastIndex(({ judgedEnds }) => reaches(applied, judgedEnds))
       if (proven >= 0) {
         watermark = Math.max(watermark ?? 0, candidates[proven]?.watermark ?? 0)
         candidates = candidates.slice(proven + 1)

@@ -1,5 +1,7 @@
 import test from 'ava'
-import { appliedOf, stillShown, type TaskState } from './druid-proofs.ts'
+import { dayMs, hourMs } from '#schemas/paths.ts'
+import { appliedOf, segmentKey, stillShown, type TaskState, wasRead } from './druid-proofs.ts'
+import { intervalOf } from './druid-specs.ts'
 
 const task = (start: number, visible?: number, done = false): TaskState => ({
   start: { 0: start },
@@ -30,4 +32,22 @@ test('a broker that misses a new hour still shows the rest; not so after a task 
   t.false(stillShown(before, again, ['9h']))
   const caughtUp = { offsets: { 0: 44, 1: 7 }, segments: new Set(['9h']) }
   t.false(stillShown(before, caughtUp, ['9h']))
+})
+
+test('an answer has what was held only where it names every segment that its query touches', (t) => {
+  const key = (hour: number, partition = 0) =>
+    segmentKey(
+      { interval: intervalOf(hour * hourMs, (hour + 1) * hourMs), version: 'v' },
+      partition,
+    )
+  const held = [
+    { offsets: {}, segments: new Set([key(1), key(2)]) },
+    { offsets: {}, segments: new Set([key(2, 1)]) },
+  ]
+  const day = { start: 0, end: dayMs }
+  t.true(wasRead(held, day, new Set([key(1), key(2), key(2, 1), key(3)])))
+  t.false(wasRead(held, day, new Set([key(1), key(2)])), 'what the second task held')
+  t.false(wasRead(held, day, new Set()))
+  t.true(wasRead(held, { start: hourMs, end: 2 * hourMs }, new Set([key(1)])), 'of its hour')
+  t.false(wasRead(held, { start: 2 * hourMs - 1, end: 2 * hourMs }, new Set([key(2)])))
 })

@@ -1,5 +1,14 @@
 // What can be said of the speed view from what its tasks and the brokers say. Pure: the asking is
 // druid-realtime.ts.
+import type { Interval } from '#core/boundary.ts'
+import { overlaps } from '#core/grain.ts'
+import { parseInterval } from './druid-specs.ts'
+
+/**
+ * A look that is younger tells what was so as a query began. What was lost is not served again so soon: a
+ * server has to start; a task has to be missed, submitted, given its locks, and has to read the log again.
+ */
+export const lookAgeMs = 250
 
 /** By partition. */
 export type Offsets = Readonly<Record<string, number>>
@@ -42,7 +51,7 @@ export function appliedOf(partition: number, tasks: readonly TaskState[]): numbe
   return applied
 }
 
-/** What a task holds: rows below the offsets, in these segments. */
+/** What a task holds: rows below the offsets, in these segments (segmentKey). */
 export interface Held {
   readonly offsets: Offsets
   readonly segments: ReadonlySet<string>
@@ -59,6 +68,29 @@ export function stillShown(before: Held, now: Held, unknown: readonly string[]):
   )
   return hasAll && wentOn(before.offsets, now.offsets)
 }
+
+/** A segment as all sides name it. */
+export const segmentKey = (
+  segment: { readonly interval: string; readonly version: string },
+  partition: number,
+): string => `${segment.interval} ${segment.version} ${partition}`
+export const intervalIn = (key: string): string => key.slice(0, key.indexOf(' '))
+
+/**
+ * Whether an answer was made from all that was held and that its query touches.
+ * @param within - interval of the query
+ * @param read - segments that the answer names
+ */
+export const wasRead = (
+  held: readonly Held[],
+  within: Interval,
+  read: ReadonlySet<string>,
+): boolean =>
+  held.every(({ segments }) =>
+    [...segments].every(
+      (key) => read.has(key) || !overlaps(parseInterval(intervalIn(key)), within),
+    ),
+  )
 
 /** No offset went back. */
 export const wentOn = (before: Offsets, now: Offsets): boolean =>

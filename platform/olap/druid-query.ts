@@ -184,22 +184,23 @@ export function compileDruidQuery(
   }
 }
 
+/** What Druid answers to a timeseries. */
+export interface TimeRow {
+  readonly timestamp: string
+  readonly result: Readonly<Record<string, number | null>>
+}
+
 /** What Druid answers to a compiled query: a timeseries by name, a groupBy by place. */
-export type NativeRow =
-  | readonly (string | number | null)[]
-  | { readonly timestamp: string; readonly result: Readonly<Record<string, number | null>> }
+export type NativeRow = TimeRow | readonly (string | number | null)[]
 
 /** A row of the answer to a compiled query. */
 export function toReportRow(query: ReportQuery, row: NativeRow): ReportRow {
   const { granularity, dimensions, metrics } = query
   if ('timestamp' in row) {
     const { timestamp, result } = row
-    return {
-      ...{ time: Date.parse(timestamp), dimensions: {} },
-      metrics: Object.fromEntries(
-        metrics.map((name) => [name, Number(result[totalOf(name)] ?? 0)]),
-      ),
-    }
+    const totals: Partial<Record<MetricName, number>> = {}
+    for (const name of metrics) totals[name] = Number(result[totalOf(name)] ?? 0)
+    return { time: Date.parse(timestamp), dimensions: {}, metrics: totals }
   }
   const keys = granularity === 'all' ? 0 : 1
   const numbers = row.slice(keys + dimensions.length)

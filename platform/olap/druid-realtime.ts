@@ -1,18 +1,25 @@
 // How far the speed view is. Never by what the supervisor believes, which is seconds old and
 // outlives its tasks: the tasks say what they hold, and the brokers must know those very segments.
+import type { Interval } from '#core/boundary.ts'
+import { reaches } from '#core/offsets.ts'
 import type { LogReader } from '../event-log/port.ts'
+import type { ReadSegment } from './druid-by-segment.ts'
 import type { DruidClient } from './druid-http.ts'
 import {
   appliedOf,
   type Held,
+  intervalIn,
+  lookAgeMs,
   type Offsets,
+  segmentKey,
   stillShown,
   type TaskState,
+  wasRead,
   wentOn,
 } from './druid-proofs.ts'
 import { createPeeks, createUnreadWatch } from './druid-realtime-gaps.ts'
 import { servedSegments } from './druid-segments.ts'
-import type { DruidNames } from './druid-specs.ts'
+import { type DruidNames, intervalOf } from './druid-specs.ts'
 
 const chatTimeoutMs = 2_000
 
@@ -37,10 +44,9 @@ interface Announced {
   readonly version: string
   readonly shardSpec: { readonly partitionNum: number }
 }
-/** A segment as both sides name it. */
-const segmentKey = (segment: { interval: string; version: string }, partition: number) =>
-  `${segment.interval} ${segment.version} ${partition}`
 const keyOf = (segment: Announced) => segmentKey(segment, segment.shardSpec.partitionNum)
+const keyOfRead = ({ whole, version, partition }: ReadSegment) =>
+  segmentKey({ interval: intervalOf(whole.start, whole.end), version }, partition)
 
 export interface RealtimeParts {
   readonly client: DruidClient
@@ -109,7 +115,7 @@ export function createRealtime(parts: RealtimeParts) {
   /** Those of a server's segments that a broker does not ask it for. */
   const unknownTo = async (broker: string, server: string, segments: ReadonlySet<string>) => {
     if (segments.size === 0) return []
-    const intervals = new Set([...segments].map((key) => key.slice(0, key.indexOf(' '))))
+    const intervals = new Set([...segments].map(intervalIn))
     const served = await servedSegments(client, names.speed, [...intervals], broker)
     const { host } = new URL(server)
     const known = new Set(
@@ -160,14 +166,14 @@ export function createRealtime(parts: RealtimeParts) {
     }
   }
 
-  /** A task has lost nothing of what it held, and brokers show it: both looked at now. */
+  /** A task has lost nothing of what it held: looked at now. */
+  const goesOn = async (id: string, { offsets }: Held): Promise<boolean> =>
+    wentOn(offsets, await offsetsOf(id, await locate(id)))
+  /** The same, and brokers show it. */
   const stillHeld = async (id: string, held: Held): Promise<boolean> => {
-    const server = await locate(id)
-    const [offsets, unknown] = await Promise.all([
-      offsetsOf(id, server),
-      unknownToBrokers(server, held.segments),
-    ])
-    return unknown.length === 0 && wentOn(held.offsets, offsets)
+    const unknown = locate(id).then((server) => unknownToBrokers(server, held.segments))
+    const [isGoing, { length }] = await Promise.all([goesOn(id, held), unknown])
+    return isGoing && length === 0
   }
 
   const peeks = createPeeks(parts.reader)
@@ -181,14 +187,17 @@ export function createRealtime(parts: RealtimeParts) {
   }
   let proof: Proof = { begun: 0, applied: [], looks: [] }
 
-  const holds = async ({ applied, looks }: Proof, atLeast: readonly number[]): Promise<boolean> => {
-    if (looks.length === 0 || atLeast.some((at, p) => (applied[p] ?? 0) < at)) return false
-    const held = looks.map((look) => (look.held ? stillHeld(look.id, look.held) : false))
-    return Promise.all(held).then(
+  /** Whether all tasks of a proof pass a check; a proof without tasks proves nothing. */
+  const allPass = async ({ looks }: Proof, check: typeof goesOn): Promise<boolean> => {
+    if (looks.length === 0) return false
+    const passed = looks.map(({ id, held }) => (held ? check(id, held) : false))
+    return Promise.all(passed).then(
       (all) => all.every((one) => one),
       () => false,
     )
   }
+  const holds = async (last: Proof, atLeast: readonly number[]): Promise<boolean> =>
+    reaches(last.applied, atLeast) && allPass(last, stillHeld)
 
   const appliedNow = async (): Promise<number[]> => {
     const begun = performance.now()
@@ -229,6 +238,20 @@ export function createRealtime(parts: RealtimeParts) {
     status,
     /** Queries show less than they did: a task died with what it had not published. */
     regressed: () => regressed,
+    /**
+     * For a query that begins now: what was proven last, if its answer was made from all of that.
+     * @returns given what the answer was made from, offsets below which it has everything; or undefined
+     */
+    witness() {
+      const last = proof
+      const isFresh = performance.now() - last.begun < lookAgeMs
+      const going = isFresh ? true : allPass(last, goesOn)
+      return async (within: Interval, read: readonly ReadSegment[]) => {
+        const keys = new Set(read.filter(({ view }) => view === 'speed').map(keyOfRead))
+        const held = last.looks.flatMap((look) => look.held ?? [])
+        return wasRead(held, within, keys) && (await going) ? last.applied : undefined
+      }
+    },
     /** @param atLeast - see OlapStore.realtime */
     async applied(atLeast?: readonly number[]): Promise<number[]> {
       const last = proof

@@ -1,12 +1,14 @@
 // Whether Druid shows everything it has published. A query over a segment that no server serves just
-// leaves it out: so around each query the brokers are asked whom they would ask for what, and that is
-// held against the list of what is published.
+// leaves it out: so what an answer says that it was made from, or where it says nothing, whom a broker would ask
+// for what before and after it, is held against the list of what is published.
 import type { Interval } from '#core/boundary.ts'
 import { overlaps } from '#core/grain.ts'
 import { ClickledgerError } from '#schemas/errors.ts'
 import { createRefreshed } from '../refreshed.ts'
 import type { Brokers } from './druid-brokers.ts'
+import type { ReadSegment } from './druid-by-segment.ts'
 import type { DruidClient, QueryOptions, SqlValue } from './druid-http.ts'
+import { lookAgeMs } from './druid-proofs.ts'
 import type { ViewRanges } from './druid-ranges.ts'
 import { type DruidNames, intervalOf, parseInterval, type View, views } from './druid-specs.ts'
 import {
@@ -23,9 +25,12 @@ import {
  */
 const listAge = { freshMs: 1_000, givenMs: 2_000 }
 
-/** An answer of a broker that is younger tells what was served as a query began. */
-const lookAgeMs = 250
 const looksMax = 500
+
+const clip = ({ start, end }: Interval, within: Interval): Interval => ({
+  start: Math.max(start, within.start),
+  end: Math.min(end, within.end),
+})
 
 const allTime: Interval = { start: 0, end: Number.MAX_SAFE_INTEGER }
 
@@ -98,6 +103,12 @@ export interface SegmentWatch {
   /** @throws ClickledgerError `unavailable` where this broker misses something in these ranges now */
   check(ranges: ViewRanges, broker: string): Promise<void>
   /**
+   * @param within - the interval of the query
+   * @param read - what its answer says that it was made from
+   * @throws ClickledgerError `unavailable` where something of these ranges is not among it
+   */
+  checkAnswer(ranges: ViewRanges, within: Interval, read: readonly ReadSegment[]): Promise<void>
+  /**
    * Runs a query and vouches for its answer: nothing was missing in these ranges as it began, nor after.
    * @param query - asks with these options; what it makes of the answer is made beside the look afterwards
    * @throws ClickledgerError `unavailable` where something was
@@ -109,6 +120,13 @@ export interface SegmentWatch {
 export type Asking = Required<Pick<QueryOptions, 'server' | 'onAnswer'>>
 
 type Published = ReadonlyMap<View, readonly PublishedPiece[]>
+
+/** Says what is shown of these pieces of a view. */
+type Witness = (
+  view: View,
+  pieces: readonly PublishedPiece[],
+  ranges: readonly Interval[],
+) => readonly Shown[] | Promise<readonly Shown[]>
 
 export function watchSegments(
   client: DruidClient,
@@ -141,31 +159,32 @@ export function watchSegments(
     return served
   }
 
+  const shownBy =
+    (broker: string, ageMs = 0): Witness =>
+    async (view, pieces, ranges) =>
+      (await servedBy(broker, view, around(ranges, pieces), ageMs)).map(toShown)
+
   const missingIn = async (
     published: Published,
     ranges: ViewRanges,
-    asked: readonly string[],
-    ageMs = 0,
+    shown: Witness,
+    within = allTime,
   ): Promise<MissingSegment[]> => {
-    const missingOf = async (broker: string, view: View): Promise<MissingSegment[]> => {
-      const within = ranges.get(view) ?? []
-      const pieces = (published.get(view) ?? []).filter((piece) =>
-        within.some((range) => overlaps(piece, range)),
+    const found = [...ranges].map(async ([view, some]) => {
+      const touched = (published.get(view) ?? []).filter((piece) =>
+        some.some((range) => overlaps(piece, range)),
       )
-      if (pieces.length === 0) return []
-      const served = await servedBy(broker, view, around(within, pieces), ageMs)
-      const dataSource = names[view]
-      return missingStretches(pieces, served.map(toShown)).map((gone) => ({ dataSource, ...gone }))
-    }
-    const found = await Promise.all(
-      asked.flatMap((broker) => [...ranges.keys()].map((view) => missingOf(broker, view))),
-    )
-    return found.flat()
+      if (touched.length === 0) return []
+      const pieces = touched.map((piece) => ({ ...piece, ...clip(piece, within) }))
+      const missing = missingStretches(pieces, await shown(view, pieces, some))
+      return missing.map((gone) => ({ dataSource: names[view], ...gone }))
+    })
+    return (await Promise.all(found)).flat()
   }
 
-  const check = async (ranges: ViewRanges, broker: string, ageMs = 0): Promise<void> => {
+  const check = async (ranges: ViewRanges, shown: Witness, within?: Interval): Promise<void> => {
     if (ranges.size === 0) return
-    const missing = await missingIn(await list.get(), ranges, [broker], ageMs)
+    const missing = await missingIn(await list.get(), ranges, shown, within)
     if (missing.length === 0) return
     // Perhaps it was dropped since the list was read. The broker is not asked again: what is back by
     // now was still missing in the query.
@@ -186,16 +205,20 @@ export function watchSegments(
   }
 
   return {
-    check: (ranges, broker) => check(ranges, broker),
+    check: (ranges, broker) => check(ranges, shownBy(broker)),
+    checkAnswer: (ranges, within, read) =>
+      check(ranges, (view) => read.filter((one) => one.view === view), within),
     async missing() {
       const everything = new Map(views.map((view) => [view, [allTime]]))
-      return missingIn(await list.anew(), everything, await brokers.all())
+      const [published, all] = [await list.anew(), await brokers.all()]
+      const found = all.map((broker) => missingIn(published, everything, shownBy(broker)))
+      return (await Promise.all(found)).flat()
     },
     async vouchFor(ranges, query) {
       let broker = ''
       const looks: Promise<void>[] = []
       const look = (ageMs: number) => {
-        const looking = check(ranges, broker, ageMs)
+        const looking = check(ranges, shownBy(broker, ageMs))
         looking.catch(() => {}) // told below, unless the query itself fails
         looks.push(looking)
       }

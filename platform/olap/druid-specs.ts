@@ -6,6 +6,7 @@ import type { Interval } from '#core/boundary.ts'
 import type { Grain } from '#core/grain.ts'
 import { dimensionNames } from '#schemas/dimensions.ts'
 import { sketchLogK, sumMetrics, uniqueMetrics } from '#schemas/metrics.ts'
+import { dayMs, hourMs } from '#schemas/paths.ts'
 import { topics } from '#schemas/topics.ts'
 import type { Settings } from '../config.ts'
 
@@ -79,6 +80,9 @@ const rows = {
 } as const satisfies Record<View, unknown>
 
 export type SegmentGranularity = 'HOUR' | 'DAY' | 'WEEK'
+
+/** How long the segments of a view are, before they are joined. */
+export const segmentMs = (view: View): number => (view === 'day' ? dayMs : hourMs)
 
 /** @param segments - longer ones than the view's own */
 export const granularity = (

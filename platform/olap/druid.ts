@@ -3,13 +3,19 @@
 // processes can open it at once: everything that must hold is in Druid, nothing in here.
 import { join } from 'node:path'
 import { narrowToPage } from '#core/report-order.ts'
-import type { ReportQuery, ReportRow } from '#core/report-query.ts'
 import { sumMetrics } from '#schemas/metrics.ts'
 import { topics } from '#schemas/topics.ts'
 import type { Settings } from '../config.ts'
 import type { EventLog } from '../event-log/port.ts'
 import type { ObjectStore } from '../object-store/port.ts'
 import { type Brokers, createBrokers } from './druid-brokers.ts'
+import {
+  bySegment,
+  isBySegment,
+  mergeSegments,
+  type SegmentRows,
+  segmentsRead,
+} from './druid-by-segment.ts'
 import { type Compaction, createCompaction } from './druid-compaction.ts'
 import { createDruidClient, type DruidClient, storeError } from './druid-http.ts'
 import { createLoads } from './druid-loads.ts'
@@ -89,14 +95,19 @@ function storeOf(parts: StoreParts): OlapStore {
   const { settings, log, stopping } = parts
   const timeoutMs = settings.CLICKLEDGER_QUERY_TIMEOUT
 
-  const query = async (
-    asked: ReportQuery,
-    signal?: AbortSignal,
-    onRead?: () => void,
-  ): Promise<ReportRow[]> => {
+  const query: OlapStore['query'] = async (asked, signal, onRead) => {
     const report = narrowToPage(asked)
     const ranges = viewRanges(report)
     const native = compileDruidQuery(report, names, ranges)
+    if (isBySegment(report, native, ranges)) {
+      const options = { timeoutMs, server: brokers.next, ...(signal ? { signal } : {}) }
+      const witness = ranges.has('speed') ? realtime.witness() : undefined
+      const answer = (await client.native(bySegment(native), options)) as SegmentRows[]
+      const read = segmentsRead(answer, names)
+      onRead?.(await witness?.(report, read))
+      await segments.checkAnswer(ranges, report, read)
+      return mergeSegments(report, answer)
+    }
     return segments.vouchFor(ranges, async ({ server, onAnswer }) => {
       const told = () => {
         onRead?.()

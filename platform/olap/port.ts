@@ -37,6 +37,12 @@ export interface HourTotals {
   readonly fraudulent_click_count: number
 }
 
+/**
+ * @param applied - as `realtime` tells it: the rows were read from everything below these offsets. Absent
+ *   where they do not show that; `realtime` has to be asked
+ */
+export type OnRead = (applied?: readonly number[]) => void
+
 export interface OlapStore {
   /**
    * @param atLeast - offsets that were told before. Where all below them is still visible, they may be
@@ -68,7 +74,7 @@ export interface OlapStore {
    * @param onRead - told once the rows are read, while the store may still be looking whether they are
    *   all: what the caller has to look at afterwards need not wait for that
    */
-  query(query: ReportQuery, signal?: AbortSignal, onRead?: () => void): Promise<ReportRow[]>
+  query(query: ReportQuery, signal?: AbortSignal, onRead?: OnRead): Promise<ReportRow[]>
   /**
    * Runs a statement. Reading its rows can fail like the call itself.
    * @param signal - as of `query`, while rows are read too

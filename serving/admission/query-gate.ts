@@ -2,7 +2,7 @@
 // within its time and only as long as somebody waits for it. A query that was given up keeps its place
 // until the store has really ended it, or a slow store would be handed ever more work.
 import type { ReportQuery, ReportRow } from '#core/report-query.ts'
-import type { OlapStore } from '#platform/olap/port.ts'
+import type { OlapStore, OnRead } from '#platform/olap/port.ts'
 import { ClickledgerError } from '#schemas/errors.ts'
 import type { ServingMetrics } from '../metrics.ts'
 import { type Caller, operatorsCaller } from './caller.ts'
@@ -18,7 +18,7 @@ export interface QueryGate {
    * @param onRead - told once the rows are read (platform/olap/port.ts); not by every store
    * @throws ClickledgerError `too-many-requests`, `query-timeout`, `client-gone`, `unavailable`
    */
-  query(query: ReportQuery, caller?: Caller, onRead?: () => void): Promise<ReportRow[]>
+  query(query: ReportQuery, caller?: Caller, onRead?: OnRead): Promise<ReportRow[]>
   /**
    * The same for any work on the store: it gets a place, a time limit and a signal.
    * @param work - settles only when the store has really ended it

@@ -20,8 +20,11 @@ export interface AskParts {
   readonly caller: Caller
   /** What the range shows, read again. */
   publication(): Promise<Publication>
-  /** Whether what the store had shown is still shown; absent where nothing above the boundary is asked. */
-  isWhole?(): Promise<boolean>
+  /**
+   * Whether what the store had shown is still shown; absent where nothing above the boundary is asked.
+   * @param applied - of the rows themselves, where they show it (OnRead)
+   */
+  isWhole?(applied?: readonly number[]): Promise<boolean>
 }
 
 export interface AskState extends Publication {
@@ -46,10 +49,11 @@ export function askRows(parts: AskParts, query: ReportQuery, state: AskState): P
   const columns = 1 + query.dimensions.length + query.metrics.length
   return parts.answers.of([query, state], parts.caller, async (caller) => {
     // Both are looked at after the rows were read, beside the store's own look at what it showed.
-    const lookAfter = () => Promise.all([parts.isWhole?.() ?? true, parts.publication()])
+    const lookAfter = (applied?: readonly number[]) =>
+      Promise.all([parts.isWhole?.(applied) ?? true, parts.publication()])
     let looking: ReturnType<typeof lookAfter> | undefined
-    const rows = await parts.gate.query(query, caller, () => {
-      looking = lookAfter()
+    const rows = await parts.gate.query(query, caller, (applied) => {
+      looking = lookAfter(applied)
       looking.catch(() => {}) // told below, unless the query itself fails
     })
     const [isWhole, publication] = await (looking ?? lookAfter())

@@ -1,6 +1,7 @@
 // A report request -> an answer, at one boundary. Its tag is that of the numbers it was made from: where
 // they changed while it was made, the tag is good for nobody.
 import { bucketStart } from '#core/buckets.ts'
+import { reaches } from '#core/offsets.ts'
 import { isMetricKey, positionOf, totalOrder } from '#core/report-order.ts'
 import type { ReportQuery, ReportRow } from '#core/report-query.ts'
 import { ClickledgerError } from '#schemas/errors.ts'
@@ -106,7 +107,10 @@ async function askOnce(
   const isLive = query.end > published.boundary
   // What was visible before a query may have gone out of sight by then, with every server in good
   // health. It does not come back within a query: a look afterwards tells.
-  const isWhole = async () => !state.facts.isDegraded && (await facts.isWhole())
+  const isWhole = async (applied?: readonly number[]) => {
+    if (state.facts.isDegraded) return false
+    return (applied && reaches(applied, state.facts.applied)) || facts.isWhole()
+  }
   const parts = {
     ...{ gate, answers, caller: callerIn(deps) },
     publication: () => readPublication(deps, request, published.boundary),

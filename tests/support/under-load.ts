@@ -54,8 +54,8 @@ export interface UnderLoad {
   untilJudged(why: string): Promise<void>
   /** Waits until a whole answer counts all that is accepted by now. */
   untilCounted(why: string): Promise<void>
-  /** The report over everything that was sent, as one row, as serving answers it. */
-  totals(): Promise<Response>
+  /** The report over everything that was sent, as one row or by hour, as serving answers it. */
+  totals(granularity?: 'all' | 'hour'): Promise<Response>
   /**
    * Stops the load and holds the laws: conservation; the report counts each click once; the
    * processes end when told; later, sealed, batch is the naive definition.
@@ -124,11 +124,11 @@ export async function startUnderLoad(
   await askServing(servingUrl, key, '/v1/ads', loadAds)
   load.target = await ingestUrlOf(running.ingest)
 
-  const totals = () => {
+  const totals: UnderLoad['totals'] = (granularity = 'all') => {
     const query = new URLSearchParams({
       start_time: new Date(hourOf(began) - daysBack).toISOString(),
       end_time: new Date(hourOf(Date.now()) + hourMs).toISOString(),
-      granularity: 'all',
+      ...{ granularity, metrics: 'gross_click_count' },
     })
     const path = `/v1/reports/clicks/timeseries?${query}`
     return fetch(`${servingUrl}${path}`, { headers: { authorization: `Bearer ${key}` } })
