@@ -15,7 +15,7 @@ const attemptsMax = 6
 /** Before a query is asked a second time: brokers need a moment to be replaced. */
 const retryMs = { least: 50, spread: 150 }
 const cancelMs = 2_000
-/** Druid does not know a query before it has planned it: until then it is asked again to stop it. */
+/** Druid does not know a statement before it has planned it: until then it is asked again to stop it. */
 const cancelAgainMs = [100, 200, 400, 800, 1_600]
 const queryMs = 10_000
 const messageCharsMax = 2_000
@@ -62,8 +62,8 @@ export interface DruidClient {
   native(query: Readonly<Record<string, unknown>>, options?: QueryOptions): Promise<unknown[]>
   /** An answer as it comes: not parsed, not asked again. @throws DruidError */
   open(request: DruidRequest): Promise<Dispatcher.ResponseData['body']>
-  /** Best effort: ends a statement by its `sqlQueryId`. */
-  cancel(sqlQueryId: string, server: string): void
+  /** Best effort: ends a statement. @param id - of its statementIds */
+  cancel(id: string, server: string): void
   close(): Promise<void>
 }
 
@@ -98,6 +98,9 @@ const isGivenUp = (error: unknown): boolean =>
 
 const isGone = (error: unknown): boolean =>
   error instanceof DruidError && (error.status === 0 || error.status >= 500)
+
+/** Context of a statement: its native queries have its id too, so that they can be ended by it. */
+export const statementIds = (id: string) => ({ sqlQueryId: id, queryId: id })
 
 /** Druid's words out of any of its shapes of errors. */
 function messageOf(status: number, answer: unknown): string {
@@ -179,18 +182,30 @@ export function createDruidClient(settings: Settings): DruidClient {
     }
   }
   /** A closed connection alone does not stop a query. Best effort: it also has a time-out in Druid. */
-  const cancel = async (path: string, server: string): Promise<void> => {
-    // A native query is never unknown, known or not: it is told more than once.
-    const isCertain = path.startsWith(sqlPath)
-    for (const ms of isCertain ? cancelAgainMs : cancelAgainMs.slice(0, 3)) {
-      try {
-        await ask({ path, method: 'DELETE', timeoutMs: cancelMs, server })
-        if (isCertain) return
-      } catch (error) {
-        if (!(error instanceof DruidError) || error.status !== 404) return
+  const cancel = async (path: string, id: string, server: string): Promise<void> => {
+    /** @returns whether Druid knew it; of a native query it always says so */
+    const isTold = (of: string): Promise<boolean> =>
+      ask({ path: `${of}/${id}`, method: 'DELETE', timeoutMs: cancelMs, server }).then(
+        () => true,
+        (error: unknown) => {
+          if (error instanceof DruidError && error.status === 404) return false
+          throw error
+        },
+      )
+    if (path === sqlPath) {
+      for (const ms of cancelAgainMs) {
+        if (await isTold(sqlPath)) break
+        await delay(ms, undefined, { ref: false })
       }
+    }
+    // Also of a statement: told between its planning and its start, it says yes, and starts.
+    for (const ms of cancelAgainMs.slice(0, 3)) {
+      await isTold(nativePath)
       await delay(ms, undefined, { ref: false })
     }
+  }
+  const cancelled = (path: string, id: string, server: string) => {
+    cancel(path, id, server).catch(() => {}) // it runs out of time
   }
 
   /** Asks a query, twice at most, and ends it where nobody waits for it any more. */
@@ -201,7 +216,7 @@ export function createDruidClient(settings: Settings): DruidClient {
       // Druid stops the query itself; the longer limit is for a Druid that hangs.
       const limits = { timeoutMs: timeoutMs + 2_000, ...(signal ? { signal } : {}) }
       return ask({ path, body, server, ...limits }, onAnswer).catch((error: unknown) => {
-        if (isGivenUp(error)) void cancel(`${path}/${id}`, server)
+        if (isGivenUp(error)) cancelled(path, id, server)
         throw error
       })
     }, signal)
@@ -212,7 +227,7 @@ export function createDruidClient(settings: Settings): DruidClient {
 
   return {
     ask: (request) => ask(request),
-    cancel: (sqlQueryId, server) => void cancel(`${sqlPath}/${sqlQueryId}`, server),
+    cancel: (id, server) => cancelled(sqlPath, id, server),
     open: (request) => send(request, async ({ body }) => body),
     async askAgain(request) {
       for (let attempt = 1; ; attempt++) {
@@ -225,10 +240,10 @@ export function createDruidClient(settings: Settings): DruidClient {
       }
     },
     async sql(query, { parameters = [], timeoutMs = queryMs, ...options } = {}) {
-      const sqlQueryId = randomUUID()
+      const id = randomUUID()
       // A topN that is only nearly right is not what anybody is billed by.
       const context = {
-        sqlQueryId,
+        ...statementIds(id),
         timeout: timeoutMs,
         sqlTimeZone: 'UTC',
         useApproximateTopN: false,
@@ -237,7 +252,7 @@ export function createDruidClient(settings: Settings): DruidClient {
         ...{ query, resultFormat: 'array', context },
         parameters: parameters.map((value) => ({ type: 'VARCHAR', value })),
       }
-      const rows = await rowsOf({ path: sqlPath, id: sqlQueryId, body, timeoutMs, ...options })
+      const rows = await rowsOf({ path: sqlPath, id, body, timeoutMs, ...options })
       return rows as SqlValue[][]
     },
     native(query, { timeoutMs = queryMs, ...options } = {}) {

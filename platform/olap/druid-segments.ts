@@ -103,11 +103,11 @@ export interface SegmentWatch {
   /** @throws ClickledgerError `unavailable` where this broker misses something in these ranges now */
   check(ranges: ViewRanges, broker: string): Promise<void>
   /**
+   * For a query that begins now, and whose answer will name its segments.
    * @param within - the interval of the query
-   * @param read - what its answer says that it was made from
-   * @throws ClickledgerError `unavailable` where something of these ranges is not among it
+   * @returns checks them; throws ClickledgerError `unavailable` where something of these ranges is missing
    */
-  checkAnswer(ranges: ViewRanges, within: Interval, read: readonly ReadSegment[]): Promise<void>
+  witness(ranges: ViewRanges, within: Interval): (read: readonly ReadSegment[]) => Promise<void>
   /**
    * Runs a query and vouches for its answer: nothing was missing in these ranges as it began, nor after.
    * @param query - asks with these options; what it makes of the answer is made beside the look afterwards
@@ -121,8 +121,8 @@ export type Asking = Required<Pick<QueryOptions, 'server' | 'onAnswer'>>
 
 type Published = ReadonlyMap<View, readonly PublishedPiece[]>
 
-/** Says what is shown of these pieces of a view. */
-type Witness = (
+/** Tells what is shown of these pieces of a view. */
+type Look = (
   view: View,
   pieces: readonly PublishedPiece[],
   ranges: readonly Interval[],
@@ -160,14 +160,14 @@ export function watchSegments(
   }
 
   const shownBy =
-    (broker: string, ageMs = 0): Witness =>
+    (broker: string, ageMs = 0): Look =>
     async (view, pieces, ranges) =>
       (await servedBy(broker, view, around(ranges, pieces), ageMs)).map(toShown)
 
   const missingIn = async (
     published: Published,
     ranges: ViewRanges,
-    shown: Witness,
+    shown: Look,
     within = allTime,
   ): Promise<MissingSegment[]> => {
     const found = [...ranges].map(async ([view, some]) => {
@@ -182,7 +182,7 @@ export function watchSegments(
     return (await Promise.all(found)).flat()
   }
 
-  const check = async (ranges: ViewRanges, shown: Witness, within?: Interval): Promise<void> => {
+  const check = async (ranges: ViewRanges, shown: Look, within?: Interval): Promise<void> => {
     if (ranges.size === 0) return
     const missing = await missingIn(await list.get(), ranges, shown, within)
     if (missing.length === 0) return
@@ -206,8 +206,10 @@ export function watchSegments(
 
   return {
     check: (ranges, broker) => check(ranges, shownBy(broker)),
-    checkAnswer: (ranges, within, read) =>
-      check(ranges, (view) => read.filter((one) => one.view === view), within),
+    witness(ranges, within) {
+      list.get().catch(() => {}) // read beside the query; a failure is told to who checks
+      return (read) => check(ranges, (view) => read.filter((one) => one.view === view), within)
+    },
     async missing() {
       const everything = new Map(views.map((view) => [view, [allTime]]))
       const [published, all] = [await list.anew(), await brokers.all()]

@@ -5,7 +5,7 @@ import type { SqlAnswer, SqlColumn, SqlStatement, SqlValue } from '#core/sql.ts'
 import { ClickledgerError } from '#schemas/errors.ts'
 import { uniqueMetrics } from '#schemas/metrics.ts'
 import type { Brokers } from './druid-brokers.ts'
-import { type DruidClient, DruidError, storeError } from './druid-http.ts'
+import { type DruidClient, DruidError, statementIds, storeError } from './druid-http.ts'
 import { subqueryRowsMax } from './druid-joins.ts'
 import type { SegmentWatch } from './druid-segments.ts'
 import type { DruidNames } from './druid-specs.ts'
@@ -130,7 +130,7 @@ async function* rowsOf(
 export function createStatements({ client, names, brokers, segments }: StatementParts) {
   return async (statement: SqlStatement, signal?: AbortSignal): Promise<SqlAnswer> => {
     const { timeoutMs, estimate } = statement
-    const sqlQueryId = randomUUID()
+    const id = randomUUID()
     const ranges = statementRanges(statement)
     const maxSubqueryRows = subqueryRowsMax(statement.query)
     let server = ''
@@ -146,7 +146,7 @@ export function createStatements({ client, names, brokers, segments }: Statement
           resultFormat: 'arrayLines',
           ...{ header: true, typesHeader: true, sqlTypesHeader: true },
           context: {
-            sqlQueryId,
+            ...statementIds(id),
             timeout: timeoutMs,
             sqlTimeZone: 'UTC',
             useApproximateTopN: estimate?.topN ?? false,
@@ -162,10 +162,10 @@ export function createStatements({ client, names, brokers, segments }: Statement
       const body = await client.open(request)
       return await readAnswer(body, {
         after: vouch,
-        cancel: () => client.cancel(sqlQueryId, server),
+        cancel: () => client.cancel(id, server),
       })
     } catch (error) {
-      if (error instanceof DruidError && error.lost?.isGivenUp) client.cancel(sqlQueryId, server)
+      if (error instanceof DruidError && error.lost?.isGivenUp) client.cancel(id, server)
       throw statementError(error)
     }
   }

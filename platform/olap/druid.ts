@@ -101,11 +101,12 @@ function storeOf(parts: StoreParts): OlapStore {
     const native = compileDruidQuery(report, names, ranges)
     if (isBySegment(report, native, ranges)) {
       const options = { timeoutMs, server: brokers.next, ...(signal ? { signal } : {}) }
-      const witness = ranges.has('speed') ? realtime.witness() : undefined
+      const published = segments.witness(ranges, report)
+      const realtimeRows = ranges.has('speed') ? realtime.witness() : undefined
       const answer = (await client.native(bySegment(native), options)) as SegmentRows[]
       const read = segmentsRead(answer, names)
-      onRead?.(await witness?.(report, read))
-      await segments.checkAnswer(ranges, report, read)
+      onRead?.(await realtimeRows?.(report, read))
+      await published(read)
       return mergeSegments(report, answer)
     }
     return segments.vouchFor(ranges, async ({ server, onAnswer }) => {
