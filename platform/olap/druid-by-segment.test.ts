@@ -71,9 +71,9 @@ const segmentRows = fc.uniqueArray(row, { selector: ({ minute }) => minute })
 test('rows of segments add up to what one list of all rows says', (t) => {
   fc.assert(
     fc.property(fc.array(segmentRows), fc.boolean(), (segments, descending) => {
-      const answer = segments.map((rows) => ({
+      const answer = segments.map((rows, i) => ({
         result: {
-          ...{ segment: '', interval: '' },
+          ...{ segment: `ns_clicks_batch_${i}`, interval: 'all' },
           results: rows.map(({ minute, click, gross }) => ({
             timestamp: new Date(start + minute * minuteMs).toISOString(),
             result: { a_click_count: click, a_gross_click_count: gross },
@@ -98,4 +98,11 @@ test('rows of segments add up to what one list of all rows says', (t) => {
     }),
     { seed },
   )
+})
+
+test('a segment that is named twice is refused: its rows would count twice', (t) => {
+  const [early, late] = [intervalOf(start, start + 1), intervalOf(start + 1, start + 2)]
+  const parts = [segmentOf('a', early), segmentOf('a', late), segmentOf('b', early)]
+  t.deepEqual(mergeSegments(query, parts), [])
+  t.throws(() => mergeSegments(query, [...parts, segmentOf('a', late)]), { message: /twice/ })
 })

@@ -5,6 +5,7 @@ import type { Interval } from '#core/boundary.ts'
 import type { ReportQuery, ReportRow } from '#core/report-query.ts'
 import { metricByName } from '#schemas/metrics.ts'
 import { minuteMs } from '#schemas/paths.ts'
+import { DruidError } from './druid-http.ts'
 import { type TimeRow, toReportRow } from './druid-query.ts'
 import type { ViewRanges } from './druid-ranges.ts'
 import {
@@ -67,10 +68,17 @@ export function segmentsRead(answer: readonly SegmentRows[], names: DruidNames):
   })
 }
 
-/** The rows of the report: what the segments have of a time, added up. */
+/**
+ * The rows of the report: what the segments have of a time, added up.
+ * @throws DruidError where the same is there twice; such rows would count twice
+ */
 export function mergeSegments(query: ReportQuery, answer: readonly SegmentRows[]): ReportRow[] {
   const sums = new Map<string, Record<string, number>>()
+  const seen = new Set<string>()
   for (const { result: segment } of answer) {
+    const part = `${segment.segment} ${segment.interval}`
+    if (seen.has(part)) throw new DruidError(502, `it was read twice: ${part}`)
+    seen.add(part)
     for (const { timestamp, result } of segment.results) {
       const sum = sums.get(timestamp)
       if (!sum) sums.set(timestamp, { ...result } as Record<string, number>)
