@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto'
 import test, { type ExecutionContext } from 'ava'
 import fc from 'fast-check'
 import { bucketStart, formatInstant } from '#core/buckets.ts'
+import { reaches } from '#core/offsets.ts'
 import { createApiKey } from '#platform/api-keys.ts'
 import { createClock } from '#platform/clock.ts'
 import { readSettings } from '#platform/config.ts'
@@ -54,13 +55,10 @@ async function openStack(t: ExecutionContext) {
     })
     await log.append(topics.judged.name, records)
     const ends = await log.endOffsets(topics.judged.name)
-    await until(
-      async () => (await olap.realtime()).applied.every((at, p) => at >= (ends[p] ?? 0)),
-      {
-        timeoutMs: 60_000,
-        what: 'the speed view has the clicks',
-      },
-    )
+    await until(async () => reaches((await olap.realtime()).applied, ends), {
+      timeoutMs: 60_000,
+      what: 'the speed view has the clicks',
+    })
     return ends
   }
   return { serving, catalogue, clock, get, count }

@@ -2,6 +2,7 @@
 // between. One run at a time: two over the same hours could overtake each other.
 
 import type { SealingProof } from '#core/boundary.ts'
+import { reaches } from '#core/offsets.ts'
 import { boundaryInForce, publishBoundary } from '#platform/boundaries.ts'
 import { persist } from '#platform/catalogue/persist.ts'
 import type { EventLog } from '#platform/event-log/port.ts'
@@ -141,8 +142,7 @@ export function createScheduler(parts: SchedulerParts) {
     await requestArchive(catalogue, ends, now())
     await until(
       async () => {
-        const archived = await archivedEnds(catalogue, ends.length)
-        return ends.every((end, partition) => (archived[partition] ?? 0) >= end)
+        return reaches(await archivedEnds(catalogue, ends.length), ends)
       },
       { timeoutMs: archiveWaitMs, everyMs: 50, what: 'the archive covers the log' },
     )

@@ -14,9 +14,10 @@ import { createRegistry } from '#platform/metrics.ts'
 import type { OlapStore } from '#platform/olap/port.ts'
 import { openCatalogue, openEventLog } from '#platform/stack.ts'
 import { pause } from '#platform/wait.ts'
-import { type JudgedClick, judgedFields } from '#schemas/fields.ts'
+import type { JudgedClick } from '#schemas/fields.ts'
 import { topics } from '#schemas/topics.ts'
 import { buildApp } from '../../serving/app.ts'
+import { blankClick } from '../../tests/support/staged.ts'
 
 export interface BenchServing {
   readonly url: string
@@ -56,10 +57,6 @@ export async function startServing(
   }
 }
 
-const blank = Object.fromEntries(
-  judgedFields.map((f) => [f.name, f.type === 'string' ? '' : 0]),
-) as unknown as JudgedClick
-
 const tickMs = 50
 
 /** Appends judged clicks of now to the log, at a steady rate, until closed. @returns how to end it */
@@ -73,7 +70,13 @@ export function feedClicks(log: EventLog, ratePerSecond: number): () => Promise<
       const records = Array.from({ length: Math.min(due, 5_000) }, (_, i) => {
         const at = Date.now()
         const click: JudgedClick = {
-          ...{ ...blank, event_id: randomUUID(), event_time: at, judged_time: at, status: 'valid' },
+          ...{
+            ...blankClick,
+            event_id: randomUUID(),
+            event_time: at,
+            judged_time: at,
+            status: 'valid',
+          },
           ...{ advertiser_id: `adv-${i % 20}`, ad_id: `ad-${i % 50}`, country: 'US' },
           visitor: `v-${sent + i}`,
         }

@@ -5,6 +5,7 @@ import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import test, { type ExecutionContext } from 'ava'
 import kafkajs from 'kafkajs'
+import { reaches } from '#core/offsets.ts'
 import { topics } from '#schemas/topics.ts'
 import { stackEnv } from '../../tests/support/stack.ts'
 import { readSettings } from '../config.ts'
@@ -61,7 +62,7 @@ const isDone = async (log: EventLog): Promise<boolean> => {
     log.committedOffsets(group, input),
     log.endOffsets(input),
   ])
-  return ends.every((end, partition) => (committed[partition] ?? 0) >= end)
+  return reaches(committed, ends)
 }
 
 const wait = { timeoutMs: 90_000, everyMs: 50 }

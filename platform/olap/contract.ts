@@ -6,6 +6,7 @@ import type { ExecutionContext, TestFn } from 'ava'
 import fc from 'fast-check'
 import { bucketStart } from '#core/buckets.ts'
 import { aggregateByMinute, type MinuteAggregate } from '#core/minute-aggregates.ts'
+import { reaches } from '#core/offsets.ts'
 import type { Filter, ReportQuery, ReportRow } from '#core/report-query.ts'
 import { dimensionNames } from '#schemas/dimensions.ts'
 import type { JudgedClick } from '#schemas/fields.ts'
@@ -14,7 +15,7 @@ import { hourMs, minuteMs } from '#schemas/paths.ts'
 import { topics } from '#schemas/topics.ts'
 import { statuses } from '#schemas/verdicts.ts'
 import { seed } from '../../tests/support/random-clicks.ts'
-import { blankClick, stageClicks } from '../../tests/support/staged.ts'
+import { blankClick, showHours, stageClicks } from '../../tests/support/staged.ts'
 import type { EventLog } from '../event-log/port.ts'
 import type { ObjectStore } from '../object-store/port.ts'
 import { until } from '../wait.ts'
@@ -156,17 +157,11 @@ export function testOlapContract(test: TestFn, name: string, contract: OlapContr
       })),
     )
     const ends = await log.endOffsets(topics.judged.name)
-    await until(
-      async () => (await store.realtime()).applied.every((at, i) => at >= (ends[i] ?? 0)),
-      { timeoutMs: 120_000, what: 'the speed view has everything' },
-    )
-  }
-
-  const untilLoaded = (store: OlapStore, loads: readonly HourLoad[]) =>
-    until(async () => (await store.loadedHours(loads)).length === loads.length, {
+    await until(async () => reaches((await store.realtime()).applied, ends), {
       timeoutMs: 120_000,
-      what: 'the hours are loaded',
+      what: 'the speed view has everything',
     })
+  }
 
   const stageAll = async (
     { store, objects }: OlapParts,
@@ -180,8 +175,7 @@ export function testOlapContract(test: TestFn, name: string, contract: OlapContr
       for (const file of files) await stageClicks(objects, file, mine)
       loads.push({ hour, run, files })
     }
-    await store.replaceHours(loads)
-    await untilLoaded(store, loads)
+    await showHours(store, loads)
     return loads
   }
 
@@ -221,8 +215,7 @@ export function testOlapContract(test: TestFn, name: string, contract: OlapContr
       byKey(answerNaively(query, second ?? [], [])),
     )
     const emptied = [{ hour: start, run: 'run-3', files: [] }]
-    await parts.store.replaceHours(emptied)
-    await untilLoaded(parts.store, emptied)
+    await showHours(parts.store, emptied)
     const totals = await parts.store.hourTotals('batch', start, start + hourMs)
     t.deepEqual(totals, [])
   })

@@ -57,7 +57,7 @@ test('segments are read from their names', (t) => {
     segmentOf(`${week}_12`, interval),
     segmentOf(week.replace('clicks_day', 'clicks_other'), interval),
   ]
-  const whole = { start, end: start + 7 * dayMs }
+  const whole = intervalOf(start, start + 7 * dayMs)
   const read = { view: 'day' as const, whole, ...part, version }
   t.deepEqual(segmentsRead(answer, names), [
     { ...read, partition: 0 },

@@ -1,7 +1,6 @@
 // Short reports are asked segment by segment: beside its rows, each segment that was read is named. So the
 // answer itself shows that nothing was left out, and no broker has to be asked around it. What a broker
 // would have added up is added up here.
-import type { Interval } from '#core/boundary.ts'
 import type { ReportQuery, ReportRow } from '#core/report-query.ts'
 import { metricByName } from '#schemas/metrics.ts'
 import { minuteMs } from '#schemas/paths.ts'
@@ -35,7 +34,8 @@ export interface SegmentRows {
 /** A segment of which a part was read: start and end are the part's. */
 export interface ReadSegment extends Shown {
   readonly view: View
-  readonly whole: Interval
+  /** The interval of all of it, as Druid writes it. */
+  readonly whole: string
 }
 
 /** Whether a compiled query can be asked so: sums in the order of time, and all of them on the page. */
@@ -63,7 +63,7 @@ export function segmentsRead(answer: readonly SegmentRows[], names: DruidNames):
     const [start = '', end = '', version = '', partition = '0'] = segment
       .slice(names[view].length + 1)
       .split('_')
-    const whole = parseInterval(`${start}/${end}`)
+    const whole = `${start}/${end}`
     return [{ view, whole, ...parseInterval(interval), version, partition: Number(partition) }]
   })
 }

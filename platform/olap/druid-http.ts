@@ -182,7 +182,7 @@ export function createDruidClient(settings: Settings): DruidClient {
     }
   }
   /** A closed connection alone does not stop a query. Best effort: it also has a time-out in Druid. */
-  const cancel = async (path: string, id: string, server: string): Promise<void> => {
+  const tryToCancel = async (path: string, id: string, server: string): Promise<void> => {
     /** @returns whether Druid knew it; of a native query it always says so */
     const isTold = (of: string): Promise<boolean> =>
       ask({ path: `${of}/${id}`, method: 'DELETE', timeoutMs: cancelMs, server }).then(
@@ -204,8 +204,8 @@ export function createDruidClient(settings: Settings): DruidClient {
       await delay(ms, undefined, { ref: false })
     }
   }
-  const cancelled = (path: string, id: string, server: string) => {
-    cancel(path, id, server).catch(() => {}) // it runs out of time
+  const cancel = (path: string, id: string, server: string) => {
+    tryToCancel(path, id, server).catch(() => {}) // it runs out of time
   }
 
   /** Asks a query, twice at most, and ends it where nobody waits for it any more. */
@@ -216,7 +216,7 @@ export function createDruidClient(settings: Settings): DruidClient {
       // Druid stops the query itself; the longer limit is for a Druid that hangs.
       const limits = { timeoutMs: timeoutMs + 2_000, ...(signal ? { signal } : {}) }
       return ask({ path, body, server, ...limits }, onAnswer).catch((error: unknown) => {
-        if (isGivenUp(error)) cancelled(path, id, server)
+        if (isGivenUp(error)) cancel(path, id, server)
         throw error
       })
     }, signal)
@@ -227,7 +227,7 @@ export function createDruidClient(settings: Settings): DruidClient {
 
   return {
     ask: (request) => ask(request),
-    cancel: (id, server) => cancelled(sqlPath, id, server),
+    cancel: (id, server) => cancel(sqlPath, id, server),
     open: (request) => send(request, async ({ body }) => body),
     async askAgain(request) {
       for (let attempt = 1; ; attempt++) {

@@ -19,7 +19,7 @@ import {
 } from './druid-proofs.ts'
 import { createPeeks, createUnreadWatch } from './druid-realtime-gaps.ts'
 import { servedSegments } from './druid-segments.ts'
-import { type DruidNames, intervalOf } from './druid-specs.ts'
+import type { DruidNames } from './druid-specs.ts'
 
 const chatTimeoutMs = 2_000
 
@@ -46,7 +46,7 @@ interface Announced {
 }
 const keyOf = (segment: Announced) => segmentKey(segment, segment.shardSpec.partitionNum)
 const keyOfRead = ({ whole, version, partition }: ReadSegment) =>
-  segmentKey({ interval: intervalOf(whole.start, whole.end), version }, partition)
+  segmentKey({ interval: whole, version }, partition)
 
 export interface RealtimeParts {
   readonly client: DruidClient

@@ -1,6 +1,6 @@
 // Whether Druid shows everything it has published. A query over a segment that no server serves just
-// leaves it out: so what an answer says that it was made from, or where it says nothing, whom a broker would ask
-// for what before and after it, is held against the list of what is published.
+// leaves it out: so what an answer says that it was made from is held against the list of what is
+// published; where it says nothing, whom a broker would ask for what, before it and after it.
 import type { Interval } from '#core/boundary.ts'
 import { overlaps } from '#core/grain.ts'
 import { ClickledgerError } from '#schemas/errors.ts'
@@ -168,20 +168,23 @@ export function watchSegments(
     published: Published,
     ranges: ViewRanges,
     shown: Look,
-    within = allTime,
+    within?: Interval,
   ): Promise<MissingSegment[]> => {
     const found = [...ranges].map(async ([view, some]) => {
       const touched = (published.get(view) ?? []).filter((piece) =>
         some.some((range) => overlaps(piece, range)),
       )
       if (touched.length === 0) return []
-      const pieces = touched.map((piece) => ({ ...piece, ...clip(piece, within) }))
+      const pieces = within
+        ? touched.map((piece) => ({ ...piece, ...clip(piece, within) }))
+        : touched
       const missing = missingStretches(pieces, await shown(view, pieces, some))
       return missing.map((gone) => ({ dataSource: names[view], ...gone }))
     })
     return (await Promise.all(found)).flat()
   }
 
+  /** @param within - where pieces that reach over its edges are shown as parts */
   const check = async (ranges: ViewRanges, shown: Look, within?: Interval): Promise<void> => {
     if (ranges.size === 0) return
     const missing = await missingIn(await list.get(), ranges, shown, within)

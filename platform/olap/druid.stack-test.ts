@@ -3,7 +3,7 @@ import { dayMs } from '#schemas/paths.ts'
 import { dropDruid, openDruid } from '../../tests/support/druid.ts'
 import { testRollupContract } from '../../tests/support/rollup-contract.ts'
 import { stackSettings } from '../../tests/support/stack.ts'
-import { blankClick, stageClicks } from '../../tests/support/staged.ts'
+import { blankClick, loadClicks } from '../../tests/support/staged.ts'
 import type { EventLog } from '../event-log/port.ts'
 import type { ObjectStore } from '../object-store/port.ts'
 import { until } from '../wait.ts'
@@ -11,7 +11,6 @@ import { type OlapContract, testOlapContract } from './contract.ts'
 import { openDruidStore } from './druid.ts'
 import { createDruidClient } from './druid-http.ts'
 import { druidNames } from './druid-specs.ts'
-import type { HourLoad } from './port.ts'
 
 // One after the other: each takes task slots of Druid.
 const contract: OlapContract = {
@@ -43,16 +42,9 @@ test.serial(
     const client = createDruidClient(settings)
     t.teardown(() => client.close())
     const sunday = Date.UTC(2026, 0, 11)
-    const load = async (run: string, hours: readonly number[]) => {
-      const loads: HourLoad[] = []
-      for (const hour of hours) {
-        const key = `staged/${run}-${hour}.parquet`
-        await stageClicks(objects, key, [{ ...blankClick, event_time: hour, status: 'valid' }])
-        loads.push({ hour, run, files: [key] })
-      }
-      await store.replaceHours(loads)
-      const isLoaded = async () => (await store.loadedHours(loads)).length === loads.length
-      await until(isLoaded, { timeoutMs: 120_000, everyMs: 200, what: 'the hours are loaded' })
+    const load = (run: string, hours: readonly number[]) => {
+      const at = (hour: number) => ({ ...blankClick, event_time: hour, status: 'valid' as const })
+      return loadClicks({ store, objects }, run, hours.map(at))
     }
     /** Lengths of the segments that are in force, in days. */
     const lengths = async () => {

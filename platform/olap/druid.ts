@@ -99,10 +99,11 @@ function storeOf(parts: StoreParts): OlapStore {
     const report = narrowToPage(asked)
     const ranges = viewRanges(report)
     const native = compileDruidQuery(report, names, ranges)
+    const limits = { timeoutMs, ...(signal ? { signal } : {}) }
     if (isBySegment(report, native, ranges)) {
-      const options = { timeoutMs, server: brokers.next, ...(signal ? { signal } : {}) }
       const published = segments.witness(ranges, report)
       const realtimeRows = ranges.has('speed') ? realtime.witness() : undefined
+      const options = { ...limits, server: brokers.next }
       const answer = (await client.native(bySegment(native), options)) as SegmentRows[]
       const read = segmentsRead(answer, names)
       onRead?.(await realtimeRows?.(report, read))
@@ -114,7 +115,7 @@ function storeOf(parts: StoreParts): OlapStore {
         onRead?.()
         onAnswer()
       }
-      const options = { timeoutMs, server, onAnswer: told, ...(signal ? { signal } : {}) }
+      const options = { ...limits, server, onAnswer: told }
       const rows = (await client.native(native, options)) as NativeRow[]
       return rows.map((row) => toReportRow(report, row))
     })

@@ -8,10 +8,10 @@ import { hourMs, minuteMs } from '#schemas/paths.ts'
 import { topics } from '#schemas/topics.ts'
 import { openDruid } from '../../tests/support/druid.ts'
 import { stackSettings } from '../../tests/support/stack.ts'
-import { blankClick, stageClicks } from '../../tests/support/staged.ts'
+import { blankClick, loadClicks } from '../../tests/support/staged.ts'
 import type { ObjectStore } from '../object-store/port.ts'
 import { until } from '../wait.ts'
-import type { HourLoad, OlapStore } from './port.ts'
+import type { OlapStore } from './port.ts'
 
 const start = Date.UTC(2026, 0, 5, 10)
 const hours = 4
@@ -49,17 +49,8 @@ async function loadAll(
   run: string,
   each: number,
 ) {
-  const { store, objects } = parts
-  const loads: HourLoad[] = []
-  for (let hour = 0; hour < hours; hour++) {
-    const file = `runs/${run}/${hour}.parquet`
-    await stageClicks(objects, file, clicksOf(hour, each, 'v'))
-    loads.push({ hour: start + hour * hourMs, run, files: [file] })
-  }
-  await store.replaceHours(loads)
-  await until(async () => (await store.loadedHours(loads)).length === hours, {
-    ...{ timeoutMs: 120_000, what: 'the hours are loaded' },
-  })
+  const clicks = Array.from({ length: hours }, (_, hour) => clicksOf(hour, each, 'v'))
+  await loadClicks(parts, run, clicks.flat())
 }
 
 /** Speed has 100 clicks in each hour, batch 150: so no answer can be taken for another. */

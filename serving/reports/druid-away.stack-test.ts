@@ -1,14 +1,13 @@
 // Druid away, seen by who asks serving: the final part, marked stale, or 503; never a number less.
 import { randomUUID } from 'node:crypto'
 import test from 'ava'
-import type { HourLoad } from '#platform/olap/port.ts'
 import { until } from '#platform/wait.ts'
 import type { JudgedClick } from '#schemas/fields.ts'
 import { hourMs } from '#schemas/paths.ts'
 import { openDruid } from '../../tests/support/druid.ts'
 import { startFaultyProxy } from '../../tests/support/faulty-proxy.ts'
 import { stackSettings } from '../../tests/support/stack.ts'
-import { blankClick, stageClicks } from '../../tests/support/staged.ts'
+import { blankClick, loadClicks } from '../../tests/support/staged.ts'
 import { boundary, openFixture, startNow } from '../testing/fixture.ts'
 
 const clicksOf = (hour: number, count: number): JudgedClick[] =>
@@ -30,16 +29,8 @@ test('Druid cut off: stale answers or 503, and fresh ones as soon as it is back'
   const settings = { ...direct, CLICKLEDGER_DRUID_URL: `http://127.0.0.1:${proxy.port}` }
   const { store, objects } = await openDruid(t, settings)
   const hours = [2, 1].map((n) => boundary - n * hourMs)
-  const loads: HourLoad[] = []
-  for (const [i, hour] of hours.entries()) {
-    const key = `staged/${randomUUID()}.parquet`
-    await stageClicks(objects, key, clicksOf(hour, 3 + i))
-    loads.push({ hour, run: 'run', files: [key] })
-  }
-  await store.replaceHours(loads)
-  await until(async () => (await store.loadedHours(loads)).length === loads.length, {
-    ...{ timeoutMs: 120_000, everyMs: 200, what: 'Druid shows the hours' },
-  })
+  const clicks = hours.flatMap((hour, i) => clicksOf(hour, 3 + i))
+  await loadClicks({ store, objects }, 'run', clicks)
   const { inject, beat } = await openFixture(t, { store, queryTimeoutMs: 20_000 })
   await beat(startNow, [])
   const iso = (time: number) => new Date(time).toISOString()

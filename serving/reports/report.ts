@@ -106,7 +106,7 @@ async function askOnce(
   const { published, runs, publishing } = state
   const isLive = query.end > published.boundary
   // What was visible before a query may have gone out of sight by then, with every server in good
-  // health. It does not come back within a query: a look afterwards tells.
+  // health. The rows may tell themselves; else, as it does not come back within a query, a look afterwards.
   const isWhole = async (applied?: readonly number[]) => {
     if (state.facts.isDegraded) return false
     return (applied && reaches(applied, state.facts.applied)) || facts.isWhole()

@@ -2,6 +2,7 @@
 // once, and nothing is judged that no client sent.
 import type { ExecutionContext } from 'ava'
 import { imbalance } from '#core/conservation.ts'
+import { reaches } from '#core/offsets.ts'
 import { judgeNaively } from '#core/rules/naive.ts'
 import { defaultRuleSet, type RuleSet } from '#core/rules/rule-set.ts'
 import type { Settings } from '#platform/config.ts'
@@ -47,7 +48,7 @@ export async function untilJudged(settings: Settings): Promise<void> {
   const isJudged = async () => {
     const ends = await log.endOffsets(topics.raw.name)
     const committed = await log.committedOffsets(groups.speed, topics.raw.name)
-    return ends.every((end, partition) => (committed[partition] ?? 0) >= end)
+    return reaches(committed, ends)
   }
   const what = 'the speed layer has judged everything'
   await until(isJudged, { timeoutMs: 120_000, everyMs: 50, what }).finally(() => log.close())

@@ -1,6 +1,7 @@
 // All layers behind ingest, in this process, on a data directory and a clock of the test's own.
 
 import { partitionKey } from '#core/identity.ts'
+import { reaches } from '#core/offsets.ts'
 import { readBoundary } from '#platform/boundaries.ts'
 import { ensureDefaults } from '#platform/catalogue/defaults.ts'
 import type { Catalogue } from '#platform/catalogue/port.ts'
@@ -71,12 +72,12 @@ export async function startLayers(
   const committedAll = async () => {
     const ends = await log.endOffsets(topics.raw.name)
     const committed = await log.committedOffsets('speed-layer', topics.raw.name)
-    return ends.every((end, i) => (committed[i] ?? 0) >= end)
+    return reaches(committed, ends)
   }
   const appliedAll = async () => {
     const ends = await log.endOffsets(topics.judged.name)
     const { applied } = await olap.realtime()
-    return ends.every((end, i) => (applied[i] ?? 0) >= end)
+    return reaches(applied, ends)
   }
 
   return {

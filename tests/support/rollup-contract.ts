@@ -6,7 +6,6 @@ import fc from 'fast-check'
 import { comparePositions, positionOf, type SortKey, totalOrder } from '#core/report-order.ts'
 import type { Dropped, ReportQuery, ReportRow } from '#core/report-query.ts'
 import type { OlapContract, OlapParts } from '#platform/olap/contract.ts'
-import type { HourLoad } from '#platform/olap/port.ts'
 import { until } from '#platform/wait.ts'
 import { dimensionNames } from '#schemas/dimensions.ts'
 import type { JudgedClick } from '#schemas/fields.ts'
@@ -15,7 +14,7 @@ import { dayMs, hourMs, hourOf, minuteMs } from '#schemas/paths.ts'
 import { type Status, statuses } from '#schemas/verdicts.ts'
 import { createNaiveOlap, type NaiveClick } from '../../serving/testing/naive-olap.ts'
 import { seed } from './random-clicks.ts'
-import { blankClick, stageClicks } from './staged.ts'
+import { blankClick, loadClicks, showHours } from './staged.ts'
 
 /** New York puts its clocks back on the second day. */
 const start = Date.UTC(2026, 9, 31)
@@ -116,29 +115,6 @@ async function naively(query: ReportQuery, batch: readonly JudgedClick[]) {
   return byKey(await olap.query(query))
 }
 
-/** Loads the clicks, hour by hour. @returns the loads */
-async function load(
-  { store, objects }: OlapParts,
-  run: string,
-  clicks: readonly JudgedClick[],
-): Promise<HourLoad[]> {
-  const loads: HourLoad[] = []
-  for (const [hour, mine] of Map.groupBy(clicks, (c) => hourOf(c.event_time))) {
-    const file = `runs/${run}/${hour}.parquet`
-    await stageClicks(objects, file, mine)
-    loads.push({ hour, run, files: [file] })
-  }
-  await replace({ store }, loads)
-  return loads
-}
-
-async function replace({ store }: Pick<OlapParts, 'store'>, loads: readonly HourLoad[]) {
-  await store.replaceHours(loads)
-  await until(async () => (await store.loadedHours(loads)).length === loads.length, {
-    ...{ timeoutMs: 120_000, everyMs: 100, what: 'the hours are loaded' },
-  })
-}
-
 const codeOf = (error: unknown) => (error as { code?: string }).code
 
 export function testRollupContract(test: TestFn, name: string, contract: OlapContract): void {
@@ -146,7 +122,7 @@ export function testRollupContract(test: TestFn, name: string, contract: OlapCon
     t.log(`seed ${seed}`)
     const parts = await contract.open(t)
     const clicks = sample(500)
-    await load(parts, 'run-1', clicks)
+    await loadClicks(parts, 'run-1', clicks)
     const check = async (query: ReportQuery) => {
       const expected = await naively(query, clicks)
       const limit = Math.max(1, Math.ceil(expected.length / 3))
@@ -162,22 +138,22 @@ export function testRollupContract(test: TestFn, name: string, contract: OlapCon
     const parts = await contract.open(t)
     const byDay = { ...everything, granularity: 'day' as const }
     let clicks = sample(300)
-    await load(parts, 'run-1', clicks)
+    await loadClicks(parts, 'run-1', clicks)
     const hour = start + dayMs + 8 * hourMs
     const others = clicks.filter((c) => hourOf(c.event_time) !== hour)
     const next = sample(400, 1).filter((c) => hourOf(c.event_time) === hour)
     t.true(next.length > 0 && others.length < clicks.length)
     clicks = [...others, ...next]
-    await load(parts, 'run-2', next)
+    await loadClicks(parts, 'run-2', next)
     t.deepEqual(byKey(await parts.store.query(byDay)), await naively(byDay, clicks))
-    await replace(parts, [{ hour, run: 'run-3', files: [] }])
+    await showHours(parts.store, [{ hour, run: 'run-3', files: [] }])
     t.deepEqual(byKey(await parts.store.query(byDay)), await naively(byDay, others))
     const emptied = others.filter((c) => c.event_time < start || c.event_time >= start + dayMs)
     const first = new Set(
       others.filter((c) => !emptied.includes(c)).map((c) => hourOf(c.event_time)),
     )
-    await replace(
-      parts,
+    await showHours(
+      parts.store,
       [...first].map((at) => ({ hour: at, run: 'run-4', files: [] })),
     )
     t.deepEqual(byKey(await parts.store.query(byDay)), await naively(byDay, emptied))
@@ -188,7 +164,7 @@ export function testRollupContract(test: TestFn, name: string, contract: OlapCon
     const parts = await contract.open(t)
     const { store } = parts
     const clicks = sample(300)
-    const loads = await load(parts, 'run-1', clicks)
+    const loads = await loadClicks(parts, 'run-1', clicks)
     const kept = { minute: start + 2 * dayMs, hour: start + dayMs }
     const dropped: Dropped = {
       minute: [{ start, end: kept.minute }],
@@ -214,7 +190,7 @@ export function testRollupContract(test: TestFn, name: string, contract: OlapCon
     const hour = start + 4 * hourMs
     const next = sample(400, 1).filter((c) => hourOf(c.event_time) === hour)
     const after = [...clicks.filter((c) => hourOf(c.event_time) !== hour), ...next]
-    const replaced = await load(parts, 'run-2', next)
+    const replaced = await loadClicks(parts, 'run-2', next)
     await ask(byDay, after)
     // Dropped again: nothing of them counts as missing where only coarser rows are asked for.
     await drop()
@@ -236,13 +212,13 @@ export function testRollupContract(test: TestFn, name: string, contract: OlapCon
     const pieces = { timeoutMs: 120_000, everyMs: 100, what: 'everything is joined' }
     const joinAll = () => until(async () => !(await store.compactBefore(end)), pieces)
     const first = sample(300)
-    await load(parts, 'run-1', first)
+    await loadClicks(parts, 'run-1', first)
     await joinAll()
     t.deepEqual(byKey(await store.query(byDay)), await naively(byDay, first))
     const hour = start + 8 * hourMs
     const next = sample(400, 1).filter((c) => hourOf(c.event_time) === hour)
     const clicks = [...first.filter((c) => hourOf(c.event_time) !== hour), ...next]
-    await load(parts, 'run-2', next)
+    await loadClicks(parts, 'run-2', next)
     t.deepEqual(byKey(await store.query(byDay)), await naively(byDay, clicks))
     await joinAll()
     const check = async (query: ReportQuery) =>

@@ -5,13 +5,51 @@ import { join } from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
 import { aggregateGroupSql, aggregateSelectSql } from '#core/minute-aggregates.ts'
 import type { ObjectStore } from '#platform/object-store/port.ts'
+import type { HourLoad, OlapStore } from '#platform/olap/port.ts'
+import { until } from '#platform/wait.ts'
 import { jsonColumns } from '#schemas/columns.ts'
 import { type JudgedClick, judgedFields } from '#schemas/fields.ts'
+import { hourOf } from '#schemas/paths.ts'
 
 /** A click with nothing in it: texts are empty, numbers zero. */
 export const blankClick = Object.fromEntries(
   judgedFields.map((f) => [f.name, f.type === 'string' ? '' : 0]),
 ) as unknown as JudgedClick
+
+/** Where hours are loaded. */
+export interface LoadedViews {
+  readonly store: OlapStore
+  readonly objects: ObjectStore
+}
+
+/** Replaces hours, and waits until queries see them. */
+export async function showHours(
+  store: OlapStore,
+  loads: readonly HourLoad[],
+  timeoutMs = 120_000,
+): Promise<void> {
+  await store.replaceHours(loads)
+  await until(async () => (await store.loadedHours(loads)).length === loads.length, {
+    ...{ timeoutMs, everyMs: 100, what: 'the hours are loaded' },
+  })
+}
+
+/** Loads the hours of these clicks as one run, and waits until queries see them. */
+export async function loadClicks(
+  { store, objects }: LoadedViews,
+  run: string,
+  clicks: readonly JudgedClick[],
+  timeoutMs?: number,
+): Promise<HourLoad[]> {
+  const loads: HourLoad[] = []
+  for (const [hour, mine] of Map.groupBy(clicks, (click) => hourOf(click.event_time))) {
+    const file = `runs/${run}/${hour}.parquet`
+    await stageClicks(objects, file, mine)
+    loads.push({ hour, run, files: [file] })
+  }
+  await showHours(store, loads, timeoutMs)
+  return loads
+}
 
 /** Puts the minute aggregates of these clicks as one Parquet object. */
 export async function stageClicks(

@@ -128,7 +128,7 @@ export async function startUnderLoad(
     const query = new URLSearchParams({
       start_time: new Date(hourOf(began) - daysBack).toISOString(),
       end_time: new Date(hourOf(Date.now()) + hourMs).toISOString(),
-      ...{ granularity, metrics: 'gross_click_count' },
+      granularity,
     })
     const path = `/v1/reports/clicks/timeseries?${query}`
     return fetch(`${servingUrl}${path}`, { headers: { authorization: `Bearer ${key}` } })

@@ -2,17 +2,18 @@
 // holds clicks that the other answers for: whoever reads them counts wrong.
 import { randomUUID } from 'node:crypto'
 import fc from 'fast-check'
+import { reaches } from '#core/offsets.ts'
 import type { Filter } from '#core/report-query.ts'
 import type { SqlAnswer, SqlStatement, SqlValue } from '#core/sql.ts'
 import type { EventLog } from '#platform/event-log/port.ts'
 import type { ObjectStore } from '#platform/object-store/port.ts'
-import type { HourLoad, OlapStore } from '#platform/olap/port.ts'
+import type { OlapStore } from '#platform/olap/port.ts'
 import { until } from '#platform/wait.ts'
 import type { JudgedClick } from '#schemas/fields.ts'
 import { hourMs } from '#schemas/paths.ts'
 import { topics } from '#schemas/topics.ts'
 import { statuses } from '#schemas/verdicts.ts'
-import { blankClick, stageClicks } from '../../../tests/support/staged.ts'
+import { blankClick, loadClicks } from '../../../tests/support/staged.ts'
 import { rewrite } from '../gateway.ts'
 import { parseSqlRequest } from '../request.ts'
 import type { Pinned } from '../scope.ts'
@@ -65,18 +66,9 @@ export async function fill(
       value: Buffer.from(JSON.stringify(click)),
     })),
   )
-  const loads: HourLoad[] = []
-  for (const [hour, clicks] of Map.groupBy(batch, (c) => c.event_time - (c.event_time % hourMs))) {
-    const file = `runs/run-1/${hour}.parquet`
-    await stageClicks(objects, file, clicks)
-    loads.push({ hour, run: 'run-1', files: [file] })
-  }
-  await store.replaceHours(loads)
-  await until(async () => (await store.loadedHours(loads)).length === loads.length, {
-    ...{ timeoutMs: 180_000, what: 'the hours are loaded' },
-  })
+  await loadClicks({ store, objects }, 'run-1', batch, 180_000)
   const ends = await log.endOffsets(topics.judged.name)
-  await until(async () => (await store.realtime()).applied.every((at, i) => at >= (ends[i] ?? 0)), {
+  await until(async () => reaches((await store.realtime()).applied, ends), {
     timeoutMs: 180_000,
     what: 'the speed view has everything',
   })

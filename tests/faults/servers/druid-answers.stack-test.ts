@@ -1,15 +1,13 @@
 // What the rows of an answer say that they were read from, they were read from: at every moment, also that in
 // which a data node dies. Asked without a pause, for such moments are short.
-import { randomUUID } from 'node:crypto'
 import test from 'ava'
 import type { ReportQuery } from '#core/report-query.ts'
-import type { HourLoad } from '#platform/olap/port.ts'
 import { until } from '#platform/wait.ts'
 import { hourMs, hourOf } from '#schemas/paths.ts'
 import { feedClicks } from '../../../bench/support/serving.ts'
 import { openDruid } from '../../support/druid.ts'
 import { stackSettings, testServers } from '../../support/stack.ts'
-import { blankClick, stageClicks } from '../../support/staged.ts'
+import { blankClick, loadClicks } from '../../support/staged.ts'
 
 const hours = 3
 const perHour = 50
@@ -23,16 +21,11 @@ for (const victim of ['druid-indexer', 'druid-broker', 'druid-historical'] as co
     const server = testServers().server(victim)
     t.teardown(() => server.start())
     const boundary = hourOf(Date.now())
-    const loads: HourLoad[] = []
-    for (let hour = boundary - hours * hourMs; hour < boundary; hour += hourMs) {
-      const key = `staged/${randomUUID()}.parquet`
-      const click = { ...blankClick, event_time: hour, status: 'valid' } as const
-      await stageClicks(objects, key, Array(perHour).fill(click))
-      loads.push({ hour, run: 'run', files: [key] })
-    }
-    await store.replaceHours(loads)
-    const isLoaded = async () => (await store.loadedHours(loads)).length === hours
-    await until(isLoaded, { ...wait, what: 'Druid shows the hours' })
+    const clicks = Array.from({ length: hours * perHour }, (_, i) => {
+      const event_time = boundary - (1 + (i % hours)) * hourMs
+      return { ...blankClick, event_time, status: 'valid' as const }
+    })
+    await loadClicks({ store, objects }, 'run', clicks)
     const stopFeeding = feedClicks(log, ratePerSecond)
     t.teardown(stopFeeding)
 
