@@ -212,7 +212,8 @@ test('status: merged totals and what the layers report', async (t) => {
     { event_time: boundary + 6, status: 'invalid' },
   )
   await beat(boundary + 60_000, [4])
-  const status = (await inject({ url: '/v1/status' }, 'engineer')).json()
+  const readStatus = async () => (await inject({ url: '/v1/status' }, 'engineer')).json()
+  const status = await readStatus()
   t.deepEqual(status.counts, {
     gross: 3,
     valid: 1,
@@ -225,6 +226,8 @@ test('status: merged totals and what the layers report', async (t) => {
   t.is(status.lags.olap.lag_records, 4)
   t.is(status.layers.speed[0].node, 'node-1')
   t.is(status.state, 'stalled')
+  await beat(boundary + 61_000, [5])
+  t.is((await readStatus()).lags.olap.lag_records, 5, 'what was reported before the question')
 })
 
 test('freshness: live once a recent watermark is visible', async (t) => {

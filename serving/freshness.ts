@@ -34,6 +34,8 @@ export interface Facts {
 export interface FactsReader {
   /** @throws ClickledgerError `unavailable` where the OLAP store or the catalogue is */
   read(): Promise<Facts>
+  /** As `read`, gathered after the call: for questions that are rare, about this very moment. */
+  readAnew(): Promise<Facts>
   /** Whether the store shows, at this moment, all that it has ever shown. @throws as `read` */
   isWhole(): Promise<boolean>
 }
@@ -72,8 +74,10 @@ export function createFactsReader(deps: FactsDeps): FactsReader {
     return { at: now, watermark: proven, isDegraded, applied, ingest, speed, archive, serving }
   }
 
+  const facts = createRefreshed(gather, factsAge)
   return {
-    read: createRefreshed(gather, factsAge).get,
+    read: facts.get,
+    readAnew: facts.anew,
     isWhole: async () => tracker.isWhole(await appliedNow(tracker.shown())),
   }
 }

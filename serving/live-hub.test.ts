@@ -29,7 +29,7 @@ test('one poller for all who ask the same, none when nobody asks; bounded', asyn
     }),
     answers: noAnswers,
     memory: createFinalMemory(catalogue, () => startNow),
-    facts: { read: async () => facts, isWhole: async () => true },
+    facts: { read: async () => facts, readAnew: async () => facts, isWhole: async () => true },
     approximate: [],
     now: () => 0,
     cursorKey: Buffer.alloc(32),

@@ -20,7 +20,7 @@ const maxRecords = 2_000
 /** Ready: reports reach the catalogue, with the ends of the event log, at least this often. */
 const silentMs = 15_000
 
-/** Runs the speed layer until it is closed or fails. */
+/** Runs the speed layer until it is closed or fails. Resolves when it has reported, if it can. */
 export async function runSpeedLayer({
   settings,
   clock,
@@ -108,11 +108,14 @@ export async function runSpeedLayer({
     }
   }
 
-  const report = async (ruleSet: RuleSet): Promise<RuleSet> => {
-    await heartbeat().catch((error) => {
+  const report = () =>
+    heartbeat().catch((error) => {
       metrics.heartbeatFailures.inc()
       logger.warn({ err: error }, 'heartbeat failed')
     })
+
+  const reportAndLook = async (ruleSet: RuleSet): Promise<RuleSet> => {
+    await report()
     return currentRuleSet(catalogue).catch(() => ruleSet)
   }
 
@@ -136,7 +139,7 @@ export async function runSpeedLayer({
     try {
       while (!signal.aborted) {
         // A catalogue that hangs must hide neither the end of the processor nor the wish to stop.
-        const newest = (await unlessAborted(report(ruleSet), signal)) ?? ruleSet
+        const newest = (await unlessAborted(reportAndLook(ruleSet), signal)) ?? ruleSet
         if (newest.version !== ruleSet.version || partitions !== assigned) {
           // State belongs to a rule set, and the group shares out the partitions that there were:
           // start again under the new ones, from the log.
@@ -154,6 +157,8 @@ export async function runSpeedLayer({
     if (failure) throw failure
   }
 
+  // The node's last report is an earlier process's: its counts must not pass for this one's.
+  await report()
   const ended = run().finally(() => release(log, catalogue))
   return loopLayer({ run: ended, stopping, registry, readiness })
 }

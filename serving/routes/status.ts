@@ -70,7 +70,7 @@ export function addStatusRoute(app: Server, deps: StatusDeps): void {
       },
     },
     async (_, reply) => {
-      const known = await facts.read()
+      const known = await facts.readAnew()
       const published = await boundaryInForce(catalogue)
       const time = now()
       const { layers: lags, ...freshness } = describeFreshness(time, known, published)
