@@ -2,6 +2,9 @@
 import type { Heartbeats, LayerName } from '#schemas/heartbeats.ts'
 import type { Queryable } from './catalogue/port.ts'
 
+/** A node that has been silent for so long while another of its layer reported is gone. */
+const goneAfterMs = 86_400_000
+
 export interface Heartbeat<L extends LayerName> {
   readonly node: string
   readonly reportedAt: number
@@ -37,4 +40,16 @@ export async function readHeartbeats<L extends LayerName>(
     reportedAt: Number(row.reported_at),
     body: JSON.parse(row.body),
   }))
+}
+
+/**
+ * Removes the reports of nodes that are gone, or the names of pods would add up for ever. Ingest's stay:
+ * what a node said last, and whether it came back, is evidence for the sealing proof.
+ */
+export async function forgetGoneNodes(catalogue: Queryable): Promise<void> {
+  await catalogue.query(
+    `DELETE FROM heartbeats WHERE layer <> 'ingest' AND reported_at <
+       (SELECT MAX(beside.reported_at) FROM heartbeats beside WHERE beside.layer = heartbeats.layer) - $1`,
+    [goneAfterMs],
+  )
 }

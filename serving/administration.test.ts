@@ -1,4 +1,5 @@
 import test from 'ava'
+import { reportHeartbeat } from '#platform/heartbeats.ts'
 import { boundary, openFixture } from './testing/fixture.ts'
 
 test('no key, a wrong key, a key of another role', async (t) => {
@@ -204,7 +205,11 @@ test('without a batch layer a rebuild is 503', async (t) => {
 })
 
 test('status: merged totals and what the layers report', async (t) => {
-  const { inject, olap, beat } = await openFixture(t)
+  const { inject, olap, beat, catalogue } = await openFixture(t)
+  const archived = (node: string, at: number, end: number) =>
+    reportHeartbeat(catalogue, 'archive', node, at, { archivedEnds: [end], logEnds: [10] })
+  await archived('newest', boundary + 60_000, 8)
+  await archived('gone', boundary, 1)
   olap.batch.push({ event_time: boundary - 5, status: 'valid' })
   olap.speed.push(
     { event_time: boundary - 5, status: 'valid' },
@@ -224,6 +229,7 @@ test('status: merged totals and what the layers report', async (t) => {
   })
   t.is(status.boundary, '2026-11-22T05:00:00.000Z')
   t.is(status.lags.olap.lag_records, 4)
+  t.is(status.lags.archive.lag_records, 2)
   t.is(status.layers.speed[0].node, 'node-1')
   t.is(status.state, 'stalled')
   await beat(boundary + 61_000, [5])

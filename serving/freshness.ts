@@ -89,15 +89,20 @@ const secondsSince = (now: number, time: number) => Math.max(0, Math.round(now -
 const isoOrNull = (time: number | null | undefined) =>
   time === null || time === undefined ? null : new Date(time).toISOString()
 
+const newestOf = <H extends { readonly reportedAt: number }>(reports: readonly H[]) =>
+  reports.toSorted((a, b) => b.reportedAt - a.reportedAt)[0]
+
 /** Seconds since the newest report of a layer; null where there is none. */
 function reportAge(now: number, heartbeats: readonly Heartbeat<'ingest' | 'speed' | 'archive'>[]) {
-  if (heartbeats.length === 0) return null
-  return secondsSince(now, Math.max(...heartbeats.map((h) => h.reportedAt)))
+  const newest = newestOf(heartbeats)
+  return newest ? secondsSince(now, newest.reportedAt) : null
 }
 
 /** How far each layer is behind the one before it. */
 export function lagsOf(now: number, facts: Facts) {
   const speed = speedCandidate(facts.speed)
+  // Each node's report is about all partitions: an older one, of a node that is gone, says nothing more.
+  const archive = newestOf(facts.archive)?.body
   const unshipped = facts.ingest
     .map(({ body }) => body.oldestUnshipped)
     .filter((time) => time !== null)
@@ -117,7 +122,7 @@ export function lagsOf(now: number, facts: Facts) {
     olap: { lag_records: behind(speed?.judgedEnds ?? [], facts.applied) },
     archive: {
       reported_seconds_ago: reportAge(now, facts.archive),
-      lag_records: sumOf(facts.archive.map(({ body }) => behind(body.logEnds, body.archivedEnds))),
+      lag_records: archive ? behind(archive.logEnds, archive.archivedEnds) : 0,
     },
   }
 }

@@ -1,8 +1,9 @@
 // Retention as an operator gets it: the scheduler drops minutes, then hours, of days that are final for
 // long enough. Coarser answers stay what they were, finer ones are refused, and nothing above the
-// boundary goes.
+// boundary goes. So do the reports of nodes that are gone.
 import test from 'ava'
 import type { ReportQuery } from '#core/report-query.ts'
+import { readHeartbeats, reportHeartbeat } from '#platform/heartbeats.ts'
 import { readDropped } from '#platform/retention.ts'
 import { until } from '#platform/wait.ts'
 import { dayMs, hourMs } from '#schemas/paths.ts'
@@ -22,6 +23,8 @@ test('minutes go, then hours; days answer as before', async (t) => {
   const layers = await startLayers(env, day + 5 * 60_000)
   t.teardown(() => layers.close())
   const { olap, catalogue, clock } = layers
+  const nothing = { archivedEnds: [], logEnds: [] }
+  await reportHeartbeat(catalogue, 'archive', 'a-pod-of-before', clock.now(), nothing)
   await layers.append(clicksIn(day + hourMs, 2 * hourMs, 1))
   await layers.judged()
   clock.advance(dayMs + 2 * hourMs)
@@ -55,4 +58,5 @@ test('minutes go, then hours; days answer as before', async (t) => {
   await dropped('hour')
   await t.throwsAsync(ask('hour'), { code: 'not-kept' })
   t.deepEqual(await ask('day'), before.day)
+  t.is((await readHeartbeats(catalogue, 'archive')).length, 1, 'a node that is gone is forgotten')
 })

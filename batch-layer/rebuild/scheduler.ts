@@ -6,6 +6,7 @@ import { reaches } from '#core/offsets.ts'
 import { boundaryInForce, publishBoundary } from '#platform/boundaries.ts'
 import { persist } from '#platform/catalogue/persist.ts'
 import type { EventLog } from '#platform/event-log/port.ts'
+import { forgetGoneNodes } from '#platform/heartbeats.ts'
 import type { Logger } from '#platform/log.ts'
 import { pruneBatchView, type Retention } from '#platform/retention.ts'
 import { currentRuleSet } from '#platform/rule-sets.ts'
@@ -168,12 +169,13 @@ export function createScheduler(parts: SchedulerParts) {
   }
 
   /** The speed view needs nothing that the boundary has long passed; the batch view, coarser rows. */
-  const pruneViews = async (): Promise<void> => {
+  const prune = async (): Promise<void> => {
     if (now() - prunedAt < pruneEveryMs) return
     prunedAt = now()
     const { boundary } = await boundaryInForce(catalogue)
     await parts.olap.dropSpeedBefore(Math.min(boundary, now() - parts.speedRetentionMs))
     await pruneBatchView(parts, boundary)
+    await forgetGoneNodes(catalogue)
   }
 
   /** A piece at a time, or what can be sealed meanwhile would wait for all of them. */
@@ -210,7 +212,7 @@ export function createScheduler(parts: SchedulerParts) {
         metrics.sees((await boundaryInForce(catalogue)).boundary)
         await sealIfProven()
         await rebuildDirty('late clicks or an import', false)
-        await pruneViews()
+        await prune()
         await compactView()
         metrics.sees((await boundaryInForce(catalogue)).boundary)
         metrics.looked(now())

@@ -1,9 +1,10 @@
 // The contract of a catalogue, run unchanged over every adapter.
 import { randomUUID } from 'node:crypto'
 import type { ExecutionContext, TestFn } from 'ava'
+import type { LayerName } from '#schemas/heartbeats.ts'
 import { migrations } from '#schemas/migrations.ts'
 import { publishBoundary, readBoundary } from '../boundaries.ts'
-import { readHeartbeats, reportHeartbeat } from '../heartbeats.ts'
+import { forgetGoneNodes, readHeartbeats, reportHeartbeat } from '../heartbeats.ts'
 import { ensureDefaults } from './defaults.ts'
 import type { Catalogue } from './port.ts'
 
@@ -119,6 +120,28 @@ export function testCatalogueContract(
       { node: 'n1', reportedAt: 2, body: { url: 'b' } },
       { node: 'n2', reportedAt: 3, body: { url: 'c' } },
     ])
+    await catalogue.close()
+  })
+
+  test(`${name}: nodes that others of their layer have outlived by a day are forgotten; ingest's never`, async (t) => {
+    const catalogue = await (await contract.open(t))()
+    const day = 86_400_000
+    const nodesOf = async (layer: LayerName) =>
+      (await readHeartbeats(catalogue, layer)).map(({ node }) => node)
+    const archive = { archivedEnds: [], logEnds: [] }
+    const ingest = {
+      ...{ url: '', accepted: 0, notAccepted: 0, walDepthClicks: 3, walDepthBytes: 1 },
+      oldestUnshipped: 1,
+    }
+    for (const [node, at] of Object.entries({ gone: 0, quiet: 1, newest: day + 1 })) {
+      await reportHeartbeat(catalogue, 'serving', node, at, { url: '' })
+      await reportHeartbeat(catalogue, 'ingest', node, at, ingest)
+    }
+    await reportHeartbeat(catalogue, 'archive', 'alone', 0, archive)
+    await forgetGoneNodes(catalogue)
+    t.deepEqual(await nodesOf('serving'), ['newest', 'quiet'])
+    t.deepEqual(await nodesOf('ingest'), ['gone', 'newest', 'quiet'])
+    t.deepEqual(await nodesOf('archive'), ['alone'], 'the last report of a layer that is down')
     await catalogue.close()
   })
 }
