@@ -1,7 +1,7 @@
 // The Avro schema of the raw click. A published schema never changes: schemas/avro/ keeps each
 // version as a file, and a test holds the newest to the field table.
 import type avro from 'avsc'
-import { type FieldType, rawFields } from './fields.ts'
+import { type FieldType, rawFields, unknownValue } from './fields.ts'
 
 /** Schema ids of clicks.raw, oldest first. The last one is what ingest writes. */
 export const rawSchemaIds = [1] as const
@@ -25,7 +25,7 @@ export function currentRawSchema(): avro.Schema {
     fields: rawFields.map((f) => ({
       name: f.name,
       type: avroTypes[f.type],
-      default: f.type === 'string' ? '' : 0,
+      default: unknownValue(f.type),
       doc: f.doc,
     })),
   } as avro.Schema

@@ -10,6 +10,9 @@ export interface Field {
   readonly doc: string
 }
 
+/** What a field holds that nothing is known about. */
+export const unknownValue = (type: FieldType): '' | 0 => (type === 'string' ? '' : 0)
+
 interface TypeOf {
   string: string
   /** Milliseconds since 1970-01-01T00:00:00Z. */

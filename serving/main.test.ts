@@ -15,10 +15,10 @@ import { until } from '#platform/wait.ts'
 import type { JudgedClick } from '#schemas/fields.ts'
 import { minuteMs } from '#schemas/paths.ts'
 import { topics } from '#schemas/topics.ts'
+import { blankClick } from '../tests/support/blank-clicks.ts'
 import { catalogueEnv } from '../tests/support/catalogue.ts'
 import { scratchDir } from '../tests/support/contract.ts'
 import { seed } from '../tests/support/random-clicks.ts'
-import { blankClick } from '../tests/support/staged.ts'
 import { runServing } from './main.ts'
 
 async function openStack(t: ExecutionContext) {

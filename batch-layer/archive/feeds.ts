@@ -2,7 +2,7 @@
 // rebuilds stand on the raw feed alone; the judged one is there to be compared with.
 import type { LogRecord } from '#platform/event-log/port.ts'
 import { decodeRawClick } from '#schemas/avro.ts'
-import { archivedFields, type Field, judgedFields } from '#schemas/fields.ts'
+import { archivedFields, type Field, judgedFields, unknownValue } from '#schemas/fields.ts'
 import type { ArchiveName } from '#schemas/paths.ts'
 import { topics } from '#schemas/topics.ts'
 
@@ -46,9 +46,9 @@ function judgedRow(value: Uint8Array): ArchiveRow | undefined {
   if (typeof click !== 'object' || click === null) return undefined
   const row: Record<string, string | number> = {}
   for (const { name, type } of judgedFields) {
-    const empty = type === 'string' ? '' : 0
-    const held = click[name] ?? empty
-    if (typeof held !== typeof empty) return undefined
+    const unknown = unknownValue(type)
+    const held = click[name] ?? unknown
+    if (typeof held !== typeof unknown) return undefined
     if (typeof held === 'number' && !Number.isSafeInteger(held)) return undefined
     row[name] = held as string | number
   }

@@ -3,11 +3,8 @@
 import { partitionKey } from '#core/identity.ts'
 import type { NewRecord } from '#platform/event-log/port.ts'
 import { encodeRawClick } from '#schemas/avro.ts'
-import { type RawClick, rawFields } from '#schemas/fields.ts'
-
-const blank = Object.fromEntries(
-  rawFields.map((f) => [f.name, f.type === 'string' ? '' : 0]),
-) as unknown as RawClick
+import type { RawClick } from '#schemas/fields.ts'
+import { blankRaw } from '../../tests/support/blank-clicks.ts'
 
 /** A cheap deterministic hash of an integer, 0 <= h < 2^32. */
 function scramble(n: number): number {
@@ -25,7 +22,7 @@ export function madeClick(n: number, start: number, perSecond: number): RawClick
   const ad = Math.floor(10_000 * (h / 2 ** 32) ** 3)
   const time = start + Math.floor((n * 1000) / perSecond)
   return {
-    ...blank,
+    ...blankRaw,
     event_id: `${n.toString(16).padStart(8, '0')}-0000-7000-8000-000000000000`,
     event_time: time,
     received_time: time,

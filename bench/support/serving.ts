@@ -17,7 +17,7 @@ import { pause } from '#platform/wait.ts'
 import type { JudgedClick } from '#schemas/fields.ts'
 import { topics } from '#schemas/topics.ts'
 import { buildApp } from '../../serving/app.ts'
-import { blankClick } from '../../tests/support/staged.ts'
+import { blankClick } from '../../tests/support/blank-clicks.ts'
 
 export interface BenchServing {
   readonly url: string

@@ -7,18 +7,17 @@ import { partitionKey } from '#core/identity.ts'
 import type { NewRecord } from '#platform/event-log/port.ts'
 import { decodeRawClick } from '#schemas/avro.ts'
 import type { ErrorCode } from '#schemas/errors.ts'
-import { type RawClick, rawFields } from '#schemas/fields.ts'
+import type { RawClick } from '#schemas/fields.ts'
+import { blankRaw } from '../../tests/support/blank-clicks.ts'
 import { walControl } from './control.ts'
 import { readCursor } from './cursor.ts'
 import { listSegments, type WalFile, type WalFiles, walFiles } from './files.ts'
 import { planStart, runSender } from './sender.ts'
 import { createWalWriter, type WalWriter, type WalWriterOptions } from './writer.ts'
 
-const empty = Object.fromEntries(rawFields.map((f) => [f.name, f.type === 'string' ? '' : 0]))
-
 export function click(eventId: string, receivedTime: number): RawClick {
   const named = { event_id: eventId, event_time: receivedTime, received_time: receivedTime }
-  return { ...(empty as RawClick), ...named, ad_id: 'ad-1', user_agent: 'agent é 😀' }
+  return { ...blankRaw, ...named, ad_id: 'ad-1', user_agent: 'agent é 😀' }
 }
 
 export async function temporaryDirectory(t: ExecutionContext): Promise<string> {

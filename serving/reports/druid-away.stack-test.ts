@@ -4,10 +4,11 @@ import test from 'ava'
 import { until } from '#platform/wait.ts'
 import type { JudgedClick } from '#schemas/fields.ts'
 import { hourMs } from '#schemas/paths.ts'
+import { blankClick } from '../../tests/support/blank-clicks.ts'
 import { openDruid } from '../../tests/support/druid.ts'
 import { startFaultyProxy } from '../../tests/support/faulty-proxy.ts'
 import { stackSettings } from '../../tests/support/stack.ts'
-import { blankClick, loadClicks } from '../../tests/support/staged.ts'
+import { loadClicks } from '../../tests/support/staged.ts'
 import { boundary, openFixture, startNow } from '../testing/fixture.ts'
 
 const clicksOf = (hour: number, count: number): JudgedClick[] =>

@@ -4,19 +4,15 @@ import fc from 'fast-check'
 import type { Rule, RuleSet } from '#core/rules/rule-set.ts'
 import { keyFields } from '#core/rules/rule-set.ts'
 import type { ArchivedClick, RawClick } from '#schemas/fields.ts'
-import { rawFields } from '#schemas/fields.ts'
 import { joinMarks, type Mark, marks } from '#schemas/verdicts.ts'
+import { blankRaw } from './blank-clicks.ts'
 
 /** The seed of this run: printed, and taken from SEED to repeat a failure. */
 export const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31))
 
-const blank = Object.fromEntries(
-  rawFields.map((f) => [f.name, f.type === 'string' ? '' : 0]),
-) as unknown as ArchivedClick
-
 /** A click with every field empty but those given. */
 export function clickWith(fields: Partial<ArchivedClick>): ArchivedClick {
-  return { ...blank, raw_partition: 0, raw_offset: 0, ...fields }
+  return { ...blankRaw, raw_partition: 0, raw_offset: 0, ...fields }
 }
 
 const oneOf = (...values: string[]) => fc.constantFrom(...values)

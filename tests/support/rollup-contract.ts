@@ -13,8 +13,9 @@ import { metricNames } from '#schemas/metrics.ts'
 import { dayMs, hourMs, hourOf, minuteMs } from '#schemas/paths.ts'
 import { type Status, statuses } from '#schemas/verdicts.ts'
 import { createNaiveOlap, type NaiveClick } from '../../serving/testing/naive-olap.ts'
+import { blankClick } from './blank-clicks.ts'
 import { seed } from './random-clicks.ts'
-import { blankClick, loadClicks, showHours } from './staged.ts'
+import { loadClicks, showHours } from './staged.ts'
 
 /** New York puts its clocks back on the second day. */
 const start = Date.UTC(2026, 9, 31)

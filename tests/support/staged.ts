@@ -11,11 +11,6 @@ import { jsonColumns } from '#schemas/columns.ts'
 import { type JudgedClick, judgedFields } from '#schemas/fields.ts'
 import { hourOf } from '#schemas/paths.ts'
 
-/** A click with nothing in it: texts are empty, numbers zero. */
-export const blankClick = Object.fromEntries(
-  judgedFields.map((f) => [f.name, f.type === 'string' ? '' : 0]),
-) as unknown as JudgedClick
-
 /** Where hours are loaded. */
 export interface LoadedViews {
   readonly store: OlapStore

@@ -5,9 +5,10 @@ import type { ReportQuery } from '#core/report-query.ts'
 import { until } from '#platform/wait.ts'
 import { hourMs, hourOf } from '#schemas/paths.ts'
 import { feedClicks } from '../../../bench/support/serving.ts'
+import { blankClick } from '../../support/blank-clicks.ts'
 import { openDruid } from '../../support/druid.ts'
 import { stackSettings, testServers } from '../../support/stack.ts'
-import { blankClick, loadClicks } from '../../support/staged.ts'
+import { loadClicks } from '../../support/staged.ts'
 
 const hours = 3
 const perHour = 50
