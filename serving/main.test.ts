@@ -3,7 +3,6 @@ import { randomUUID } from 'node:crypto'
 import test, { type ExecutionContext } from 'ava'
 import fc from 'fast-check'
 import { bucketStart, formatInstant } from '#core/buckets.ts'
-import { reaches } from '#core/offsets.ts'
 import { createApiKey } from '#platform/api-keys.ts'
 import { createClock } from '#platform/clock.ts'
 import { readSettings } from '#platform/config.ts'
@@ -14,11 +13,11 @@ import { openCatalogue, openEventLog } from '#platform/stack.ts'
 import { until } from '#platform/wait.ts'
 import type { JudgedClick } from '#schemas/fields.ts'
 import { minuteMs } from '#schemas/paths.ts'
-import { topics } from '#schemas/topics.ts'
 import { blankClick } from '../tests/support/blank-clicks.ts'
 import { catalogueEnv } from '../tests/support/catalogue.ts'
 import { scratchDir } from '../tests/support/contract.ts'
 import { seed } from '../tests/support/random-clicks.ts'
+import { showJudged } from '../tests/support/staged.ts'
 import { runServing } from './main.ts'
 
 async function openStack(t: ExecutionContext) {
@@ -45,21 +44,11 @@ async function openStack(t: ExecutionContext) {
   const get = (path: string, init: RequestInit = {}) =>
     fetch(`${serving.url}${path}`, { ...init, headers: { authorization: `Bearer ${key}` } })
   const count = async (clicks: readonly Partial<JudgedClick>[]) => {
-    const records = clicks.map((fields) => {
-      const click = { ...blankClick, event_id: randomUUID(), status: 'valid', ...fields }
-      return {
-        key: click.event_id,
-        timestamp: clock.now(),
-        value: Buffer.from(JSON.stringify(click)),
-      }
-    })
-    await log.append(topics.judged.name, records)
-    const ends = await log.endOffsets(topics.judged.name)
-    await until(async () => reaches((await olap.realtime()).applied, ends), {
-      timeoutMs: 60_000,
-      what: 'the speed view has the clicks',
-    })
-    return ends
+    const all = clicks.map((fields) => ({
+      ...{ ...blankClick, event_id: randomUUID(), status: 'valid' as const },
+      ...fields,
+    }))
+    return showJudged({ store: olap, log }, all, clock.now())
   }
   return { serving, catalogue, clock, get, count }
 }

@@ -6,17 +6,15 @@ import type { ExecutionContext, TestFn } from 'ava'
 import fc from 'fast-check'
 import { bucketStart } from '#core/buckets.ts'
 import { aggregateByMinute, type MinuteAggregate } from '#core/minute-aggregates.ts'
-import { reaches } from '#core/offsets.ts'
 import type { Filter, ReportQuery, ReportRow } from '#core/report-query.ts'
 import { dimensionNames } from '#schemas/dimensions.ts'
 import type { JudgedClick } from '#schemas/fields.ts'
 import { type MetricName, metricNames, sumMetrics } from '#schemas/metrics.ts'
 import { hourMs, minuteMs } from '#schemas/paths.ts'
-import { topics } from '#schemas/topics.ts'
 import { statuses } from '#schemas/verdicts.ts'
 import { blankClick } from '../../tests/support/blank-clicks.ts'
 import { seed } from '../../tests/support/random-clicks.ts'
-import { showHours, stageClicks } from '../../tests/support/staged.ts'
+import { showHours, showJudged, stageClicks } from '../../tests/support/staged.ts'
 import type { EventLog } from '../event-log/port.ts'
 import type { ObjectStore } from '../object-store/port.ts'
 import { until } from '../wait.ts'
@@ -145,25 +143,6 @@ const randomQuery: fc.Arbitrary<ReportQuery> = fc
   }))
 
 export function testOlapContract(test: TestFn, name: string, contract: OlapContract): void {
-  const appendJudged = async (
-    { log, store }: Pick<OlapParts, 'log' | 'store'>,
-    clicks: readonly JudgedClick[],
-  ) => {
-    await log.append(
-      topics.judged.name,
-      clicks.map((click) => ({
-        key: click.event_id,
-        timestamp: Date.now(), // a log drops old records, however young its topic
-        value: Buffer.from(JSON.stringify(click)),
-      })),
-    )
-    const ends = await log.endOffsets(topics.judged.name)
-    await until(async () => reaches((await store.realtime()).applied, ends), {
-      timeoutMs: 120_000,
-      what: 'the speed view has everything',
-    })
-  }
-
   const stageAll = async (
     { store, objects }: OlapParts,
     run: string,
@@ -185,7 +164,7 @@ export function testOlapContract(test: TestFn, name: string, contract: OlapContr
     const sample = (n: number, salt: number) =>
       fc.sample(randomJudged, { numRuns: n, seed: seed + salt })
     const [speed, batch] = [sample(400, 1), sample(300, 2)]
-    await appendJudged(parts, speed)
+    await showJudged(parts, speed)
     await stageAll(parts, 'run-1', batch)
     t.log(`seed ${seed}`)
     await fc.assert(
@@ -224,9 +203,9 @@ export function testOlapContract(test: TestFn, name: string, contract: OlapContr
   test(`${name}: opened again it holds the same, and goes on where it was`, async (t) => {
     const parts = await contract.open(t)
     const clicks = fc.sample(randomJudged, { numRuns: 60, seed })
-    await appendJudged(parts, clicks.slice(0, 30))
+    await showJudged(parts, clicks.slice(0, 30))
     const store = await parts.reopen()
-    await appendJudged({ ...parts, store }, clicks.slice(30))
+    await showJudged({ ...parts, store }, clicks.slice(30))
     t.deepEqual(byKey(await store.query(everything)), byKey(answerNaively(everything, [], clicks)))
     await store.dropSpeedBefore(start + 2 * hourMs)
     const left = byKey(
@@ -251,7 +230,7 @@ export function testOlapContract(test: TestFn, name: string, contract: OlapContr
       ...c,
       judged_time: c.event_time + retentionMs + (i % 2),
     }))
-    await appendJudged(parts, clicks)
+    await showJudged(parts, clicks)
     const query = { ...everything, metrics: ['gross_click_count' as const] }
     t.is((await parts.store.query(query))[0]?.metrics.gross_click_count, 10)
   })
@@ -272,7 +251,7 @@ export function testOlapContract(test: TestFn, name: string, contract: OlapContr
       judged_time: Date.parse(time),
       status: 'valid',
     })
-    await appendJudged(parts, times.map(click))
+    await showJudged(parts, times.map(click))
     const ask = async (granularity: ReportQuery['granularity']) => {
       const rows = await parts.store.query({
         ...everything,

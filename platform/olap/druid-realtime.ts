@@ -22,6 +22,7 @@ import { servedSegments } from './druid-segments.ts'
 import type { DruidNames } from './druid-specs.ts'
 
 const chatTimeoutMs = 2_000
+const listedEveryMs = 1_000
 
 interface TaskReport {
   readonly id: string
@@ -56,6 +57,8 @@ export interface RealtimeParts {
   brokers(): Promise<readonly string[]>
   endOffsets(): Promise<readonly number[]>
   reader(partition: number, from: number): Promise<LogReader>
+  /** Whether segments that are published would be missed where nobody shows them. */
+  isListed(): Promise<boolean>
   /** Ends the running tasks, in order, and begins new ones. */
   restart(): Promise<void>
 }
@@ -65,8 +68,9 @@ export function createRealtime(parts: RealtimeParts) {
   const locations = new Map<string, string>()
   /** The last offsets of a task that brokers showed all of, and in which segments. */
   const proven = new Map<string, Held>()
-  /** Largest offset below which everything was once seen to be published. */
+  /** Largest offset below which everything was once seen to be published, and would be missed. */
   const published = new Array<number>(partitions).fill(0)
+  let listedAskedAt = Number.NEGATIVE_INFINITY
   let last: SupervisorStatus | undefined
   /** The furthest that was ever shown, and whether it is shown now. */
   const furthest = new Array<number>(partitions).fill(0)
@@ -199,6 +203,20 @@ export function createRealtime(parts: RealtimeParts) {
   const holds = async (last: Proof, atLeast: readonly number[]): Promise<boolean> =>
     reaches(last.applied, atLeast) && allPass(last, stillHeld)
 
+  /**
+   * Where tasks begin, all before is published. Whoever held it may be gone: it counts from when it would be
+   * missed on.
+   */
+  const publish = async (starts: readonly number[]): Promise<void> => {
+    const isNews = starts.some((start, p) => Number.isFinite(start) && start > (published[p] ?? 0))
+    if (!isNews || performance.now() - listedAskedAt < listedEveryMs) return
+    listedAskedAt = performance.now()
+    if (!(await parts.isListed().catch(() => false))) return
+    for (const [partition, start] of starts.entries()) {
+      if (Number.isFinite(start)) published[partition] = Math.max(published[partition] ?? 0, start)
+    }
+  }
+
   const appliedNow = async (): Promise<number[]> => {
     const begun = performance.now()
     const { activeTasks, publishingTasks } = await status()
@@ -211,12 +229,13 @@ export function createRealtime(parts: RealtimeParts) {
     }
     const looks = await Promise.all(reports.map(lookAt))
     const tasks = looks.map(({ state }) => state)
-    const applied = published.map((before, partition) => {
-      const starts = tasks.map(({ start }) => start[partition] ?? Number.POSITIVE_INFINITY)
-      const first = Math.min(...starts)
-      if (Number.isFinite(first)) published[partition] = Math.max(before, first)
-      return appliedOf(partition, tasks) ?? before
-    })
+    const starts = published.map((_, partition) =>
+      Math.min(...tasks.map(({ start }) => start[partition] ?? Number.POSITIVE_INFINITY)),
+    )
+    await publish(starts)
+    const applied = published.map((before, partition) =>
+      (starts[partition] ?? 0) > before ? before : (appliedOf(partition, tasks) ?? before),
+    )
     const isBack = (offset: number, partition: number) => offset < (furthest[partition] ?? 0)
     regressed = applied.some(isBack)
     for (const [partition, offset] of applied.entries()) {

@@ -11,13 +11,7 @@ import type { DruidClient, QueryOptions, SqlValue } from './druid-http.ts'
 import { lookAgeMs } from './druid-proofs.ts'
 import type { ViewRanges } from './druid-ranges.ts'
 import { type DruidNames, intervalOf, parseInterval, type View, views } from './druid-specs.ts'
-import {
-  missingStretches,
-  type Piece,
-  piecesOf,
-  type Shown,
-  type Versioned,
-} from './druid-timeline.ts'
+import { missingStretches, type Piece, piecesOf, type Shown } from './druid-timeline.ts'
 
 /**
  * Ages of the list of published segments. It grows seconds before anybody is told of what is new, and
@@ -32,7 +26,8 @@ const clip = ({ start, end }: Interval, within: Interval): Interval => ({
   end: Math.min(end, within.end),
 })
 
-const allTime: Interval = { start: 0, end: Number.MAX_SAFE_INTEGER }
+/** As far as a year of four digits goes. */
+const allTime: Interval = { start: 0, end: Date.UTC(10_000, 0, 1) - 1 }
 
 /** An interval of which nothing whole is served. */
 export interface MissingSegment {
@@ -73,19 +68,32 @@ const toShown = ({ interval, version, partitionNumber }: ServedSegment): Shown =
 })
 
 /**
- * Segments of these intervals that are published, shown or not, as the coordinator's own records have them:
- * `sys.segments` may be seconds behind.
+ * Segments of these intervals that are published, shown or not, as the metadata store has them: what a
+ * coordinator knows, and with it `sys.segments`, is as old as its last poll, a minute by default.
  */
 export async function publishedSegments(
   client: DruidClient,
   dataSource: string,
   intervals: readonly string[],
-): Promise<Versioned[]> {
+): Promise<Shown[]> {
   const path = `/druid/coordinator/v1/metadata/datasources/${dataSource}/segments?full`
-  const segments = await client.askAgain({ path, body: intervals })
-  return (segments as readonly { readonly interval: string; readonly version: string }[]).map(
-    ({ interval, version }) => ({ ...parseInterval(interval), version }),
-  )
+  const segments = (await client.askAgain({ path, body: intervals })) as readonly {
+    readonly interval: string
+    readonly version: string
+    readonly shardSpec: { readonly partitionNum: number }
+  }[]
+  return segments.map(({ interval, version, shardSpec: { partitionNum: partition } }) => ({
+    ...{ ...parseInterval(interval), version, partition },
+  }))
+}
+
+/** What is in force in an interval, each piece by its name. */
+const inForce = (segments: readonly Shown[], within: Interval): string[] => {
+  const here = segments.filter((one) => overlaps(one, within))
+  return piecesOf(here.map((one) => ({ ...one, ...clip(one, within) }))).map((piece) => {
+    const parts = piece.segments.map(({ version, partition }) => `${version} ${partition}`)
+    return [piece.start, piece.end, ...parts.sort()].join(' ')
+  })
 }
 
 /** Ranges that hold whole pieces: of one that reaches over an edge, a broker would name the part. */
@@ -98,6 +106,11 @@ const around = (ranges: readonly Interval[], pieces: readonly PublishedPiece[]):
   })
 
 export interface SegmentWatch {
+  /**
+   * Whether the list of published segments has all that is published there now. What it does not have is not
+   * missed: until then nothing may be built on it.
+   */
+  isListed(view: View, within?: Interval): Promise<boolean>
   /** Missing segments now, on whichever broker knows least. */
   missing(): Promise<readonly MissingSegment[]>
   /** @throws ClickledgerError `unavailable` where this broker misses something in these ranges now */
@@ -212,6 +225,13 @@ export function watchSegments(
     witness(ranges, within) {
       list.get().catch(() => {}) // read beside the query; a failure is told to who checks
       return (read) => check(ranges, (view) => read.filter((one) => one.view === view), within)
+    },
+    async isListed(view, within = allTime) {
+      const asked = [intervalOf(within.start, within.end)]
+      const published = await publishedSegments(client, names[view], asked)
+      const listed = ((await list.anew()).get(view) ?? []).flatMap(({ segments }) => segments)
+      const known = new Set(inForce(listed, within))
+      return inForce(published, within).every((name) => known.has(name))
     },
     async missing() {
       const everything = new Map(views.map((view) => [view, [allTime]]))

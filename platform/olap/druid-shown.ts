@@ -75,13 +75,15 @@ export function createShown({ client, names, segments }: ShownParts) {
 
   /** What is not whole in a range; undefined: not certain yet. */
   const missingIn = async (grain: Grain, range: Interval): Promise<Interval[] | undefined> => {
-    const dataSource = names[grainViews[grain]]
+    const view = grainViews[grain]
+    const dataSource = names[view]
     const complete = await isLoaded(dataSource, range)
     const missing = (await segments.missing()).filter(
       (segment) => segment.dataSource === dataSource && overlaps(segment, range),
     )
-    // The coordinator knows of something that the brokers do not.
-    return complete || missing.length > 0 ? missing : undefined
+    if (missing.length > 0) return missing
+    // The coordinator knows of something that the brokers do not, or of what nobody would miss yet.
+    return complete && (await segments.isListed(view, range)) ? [] : undefined
   }
 
   /** Those of the loads that queries see in one grain. */

@@ -58,6 +58,7 @@ export async function openDruidStore({
     const realtime = createRealtime({
       ...{ client, names, brokers: brokers.all },
       partitions: (await log.endOffsets(topic)).length,
+      isListed: () => segments.isListed('speed'),
       endOffsets: () => log.endOffsets(topic),
       reader: (partition, from) => log.reader(topic, partition, from),
       restart: () => submitSupervisor({ client, settings }),

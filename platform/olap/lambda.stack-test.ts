@@ -5,11 +5,10 @@ import test, { type ExecutionContext } from 'ava'
 import type { ReportQuery } from '#core/report-query.ts'
 import type { JudgedClick } from '#schemas/fields.ts'
 import { hourMs, minuteMs } from '#schemas/paths.ts'
-import { topics } from '#schemas/topics.ts'
 import { blankClick } from '../../tests/support/blank-clicks.ts'
 import { openDruid } from '../../tests/support/druid.ts'
 import { stackSettings } from '../../tests/support/stack.ts'
-import { loadClicks } from '../../tests/support/staged.ts'
+import { loadClicks, showJudged } from '../../tests/support/staged.ts'
 import type { ObjectStore } from '../object-store/port.ts'
 import { until } from '../wait.ts'
 import type { OlapStore } from './port.ts'
@@ -58,20 +57,9 @@ async function loadAll(
 async function fill(t: ExecutionContext) {
   const settings = stackSettings(t)
   const parts = await openDruid(t, settings)
-  const { store, log } = parts
   const range = Array.from({ length: hours }, (_, hour) => hour)
   const speed = range.flatMap((hour) => clicksOf(hour, 100, 'v'))
-  await log.append(
-    topics.judged.name,
-    speed.map((click) => ({
-      ...{ key: click.event_id, timestamp: Date.now() },
-      value: Buffer.from(JSON.stringify(click)),
-    })),
-  )
-  await loadAll(parts, 'run-1', 150)
-  await until(async () => (await store.health()).lagRecords === 0, {
-    ...{ timeoutMs: 120_000, what: 'the speed view has everything' },
-  })
+  await Promise.all([showJudged(parts, speed), loadAll(parts, 'run-1', 150)])
   return { ...parts, settings }
 }
 

@@ -1,20 +1,49 @@
-// Writes judged clicks as a staged aggregate file, as a rebuild would.
+// Clicks for the OLAP store: judged ones by way of the log, as the speed layer gives them, and staged
+// aggregate files, as a rebuild writes them.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
 import { aggregateGroupSql, aggregateSelectSql } from '#core/minute-aggregates.ts'
+import { reaches } from '#core/offsets.ts'
+import type { EventLog } from '#platform/event-log/port.ts'
 import type { ObjectStore } from '#platform/object-store/port.ts'
 import type { HourLoad, OlapStore } from '#platform/olap/port.ts'
 import { until } from '#platform/wait.ts'
 import { jsonColumns } from '#schemas/columns.ts'
 import { type JudgedClick, judgedFields } from '#schemas/fields.ts'
 import { hourOf } from '#schemas/paths.ts'
+import { topics } from '#schemas/topics.ts'
 
 /** Where hours are loaded. */
 export interface LoadedViews {
   readonly store: OlapStore
   readonly objects: ObjectStore
+}
+
+/**
+ * Appends judged clicks to the log, and waits until queries see them.
+ * @param now - time of the records; a log drops old ones, however young its topic
+ * @returns the ends of the log that they see
+ */
+export async function showJudged(
+  { store, log }: { readonly store: Pick<OlapStore, 'realtime'>; readonly log: EventLog },
+  clicks: readonly JudgedClick[],
+  now = Date.now(),
+): Promise<readonly number[]> {
+  await log.append(
+    topics.judged.name,
+    clicks.map((click) => ({
+      key: click.event_id,
+      timestamp: now,
+      value: Buffer.from(JSON.stringify(click)),
+    })),
+  )
+  const ends = await log.endOffsets(topics.judged.name)
+  await until(async () => reaches((await store.realtime()).applied, ends), {
+    ...{ timeoutMs: 180_000, what: 'the speed view has everything' },
+  })
+  return ends
 }
 
 /** Replaces hours, and waits until queries see them. */

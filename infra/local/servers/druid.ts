@@ -153,7 +153,7 @@ const settingsOf: Readonly<Record<DruidRole, (dir: string) => Properties>> = {
     'druid.broker.cache.populateCache': false,
     'druid.broker.segment.awaitInitializationOnStart': true,
     'druid.sql.planner.metadataRefreshPeriod': 'PT1S',
-    'druid.sql.planner.metadataSegmentPollPeriod': 2_000,
+    'druid.sql.planner.metadataSegmentCacheEnable': false,
   }),
   historical: (dir) => ({
     ...processing(dir, 2, 2),

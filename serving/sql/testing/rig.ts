@@ -2,19 +2,16 @@
 // holds clicks that the other answers for: whoever reads them counts wrong.
 import { randomUUID } from 'node:crypto'
 import fc from 'fast-check'
-import { reaches } from '#core/offsets.ts'
 import type { Filter } from '#core/report-query.ts'
 import type { SqlAnswer, SqlStatement, SqlValue } from '#core/sql.ts'
 import type { EventLog } from '#platform/event-log/port.ts'
 import type { ObjectStore } from '#platform/object-store/port.ts'
 import type { OlapStore } from '#platform/olap/port.ts'
-import { until } from '#platform/wait.ts'
 import type { JudgedClick } from '#schemas/fields.ts'
 import { hourMs } from '#schemas/paths.ts'
-import { topics } from '#schemas/topics.ts'
 import { statuses } from '#schemas/verdicts.ts'
 import { blankClick } from '../../../tests/support/blank-clicks.ts'
-import { loadClicks } from '../../../tests/support/staged.ts'
+import { loadClicks, showJudged } from '../../../tests/support/staged.ts'
 import { rewrite } from '../gateway.ts'
 import { parseSqlRequest } from '../request.ts'
 import type { Pinned } from '../scope.ts'
@@ -60,19 +57,10 @@ export async function fill(
   batch: readonly JudgedClick[],
   speed: readonly JudgedClick[],
 ): Promise<void> {
-  await log.append(
-    topics.judged.name,
-    speed.map((click) => ({
-      ...{ key: click.event_id, timestamp: Date.now() },
-      value: Buffer.from(JSON.stringify(click)),
-    })),
-  )
-  await loadClicks({ store, objects }, 'run-1', batch, 180_000)
-  const ends = await log.endOffsets(topics.judged.name)
-  await until(async () => reaches((await store.realtime()).applied, ends), {
-    timeoutMs: 180_000,
-    what: 'the speed view has everything',
-  })
+  await Promise.all([
+    showJudged({ store, log }, speed),
+    loadClicks({ store, objects }, 'run-1', batch, 180_000),
+  ])
 }
 
 export const pinnedFor = (advertiser: string | undefined, timeZone = 'UTC'): Pinned => ({
