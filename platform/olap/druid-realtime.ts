@@ -88,10 +88,14 @@ export function createRealtime(parts: RealtimeParts) {
     return last
   }
 
+  const isListed = () => parts.isListed().catch(() => false)
+
+  /** Its rows are published, and would be missed. */
   const ended = async (id: string): Promise<boolean> => {
     const path = `/druid/indexer/v1/task/${encodeURIComponent(id)}/status`
     const answer = await client.ask({ path }).catch(() => undefined)
-    return (answer as { status?: { status?: string } } | undefined)?.status?.status === 'SUCCESS'
+    const { status: task } = (answer ?? {}) as { status?: { status?: string } }
+    return task?.status === 'SUCCESS' && isListed()
   }
 
   const locate = async (id: string): Promise<string> => {
@@ -207,11 +211,11 @@ export function createRealtime(parts: RealtimeParts) {
    * Where tasks begin, all before is published. Whoever held it may be gone: it counts from when it would be
    * missed on.
    */
-  const publish = async (starts: readonly number[]): Promise<void> => {
+  const notePublished = async (starts: readonly number[]): Promise<void> => {
     const isNews = starts.some((start, p) => Number.isFinite(start) && start > (published[p] ?? 0))
     if (!isNews || performance.now() - listedAskedAt < listedEveryMs) return
     listedAskedAt = performance.now()
-    if (!(await parts.isListed().catch(() => false))) return
+    if (!(await isListed())) return
     for (const [partition, start] of starts.entries()) {
       if (Number.isFinite(start)) published[partition] = Math.max(published[partition] ?? 0, start)
     }
@@ -232,7 +236,7 @@ export function createRealtime(parts: RealtimeParts) {
     const starts = published.map((_, partition) =>
       Math.min(...tasks.map(({ start }) => start[partition] ?? Number.POSITIVE_INFINITY)),
     )
-    await publish(starts)
+    await notePublished(starts)
     const applied = published.map((before, partition) =>
       (starts[partition] ?? 0) > before ? before : (appliedOf(partition, tasks) ?? before),
     )

@@ -14,8 +14,8 @@ import { type DruidNames, intervalOf, parseInterval, type View, views } from './
 import { missingStretches, type Piece, piecesOf, type Shown } from './druid-timeline.ts'
 
 /**
- * Ages of the list of published segments. It grows seconds before anybody is told of what is new, and
- * before a query is refused it is read again, so it need not be of this moment.
+ * Ages of the list of published segments. Nobody is told of what is new before it is listed, and before a query
+ * is refused the list is read again, so it need not be of this moment.
  */
 const listAge = { freshMs: 1_000, givenMs: 2_000 }
 

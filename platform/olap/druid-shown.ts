@@ -77,13 +77,13 @@ export function createShown({ client, names, segments }: ShownParts) {
   const missingIn = async (grain: Grain, range: Interval): Promise<Interval[] | undefined> => {
     const view = grainViews[grain]
     const dataSource = names[view]
-    const complete = await isLoaded(dataSource, range)
+    // Listed first: what was looked for below is then all of it.
+    const complete = (await isLoaded(dataSource, range)) && (await segments.isListed(view, range))
     const missing = (await segments.missing()).filter(
       (segment) => segment.dataSource === dataSource && overlaps(segment, range),
     )
-    if (missing.length > 0) return missing
-    // The coordinator knows of something that the brokers do not, or of what nobody would miss yet.
-    return complete && (await segments.isListed(view, range)) ? [] : undefined
+    // The coordinator knows of something that the brokers do not, or nobody would miss it yet.
+    return complete || missing.length > 0 ? missing : undefined
   }
 
   /** Those of the loads that queries see in one grain. */
