@@ -42,6 +42,11 @@ export async function readHeartbeats<L extends LayerName>(
   }))
 }
 
+/** The report that is newest, of one node or of several. */
+export const newestReport = <R extends { readonly reportedAt: number }>(
+  reports: readonly R[],
+): R | undefined => reports.toSorted((a, b) => b.reportedAt - a.reportedAt)[0]
+
 /**
  * Removes the reports of nodes that are gone, or the names of pods would add up for ever. Ingest's stay:
  * what a node said last, and whether it came back, is evidence for the sealing proof.

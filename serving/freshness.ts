@@ -5,7 +5,7 @@
 import type { BoundaryRecord } from '#platform/boundaries.ts'
 import type { Queryable } from '#platform/catalogue/port.ts'
 import type { Clock } from '#platform/clock.ts'
-import { type Heartbeat, readHeartbeats } from '#platform/heartbeats.ts'
+import { type Heartbeat, newestReport, readHeartbeats } from '#platform/heartbeats.ts'
 import type { OlapStore } from '#platform/olap/port.ts'
 import { createRefreshed } from '#platform/refreshed.ts'
 import { ClickledgerError } from '#schemas/errors.ts'
@@ -89,12 +89,9 @@ const secondsSince = (now: number, time: number) => Math.max(0, Math.round(now -
 const isoOrNull = (time: number | null | undefined) =>
   time === null || time === undefined ? null : new Date(time).toISOString()
 
-const newestOf = <H extends { readonly reportedAt: number }>(reports: readonly H[]) =>
-  reports.toSorted((a, b) => b.reportedAt - a.reportedAt)[0]
-
 /** Seconds since the newest report of a layer; null where there is none. */
 function reportAge(now: number, heartbeats: readonly Heartbeat<'ingest' | 'speed' | 'archive'>[]) {
-  const newest = newestOf(heartbeats)
+  const newest = newestReport(heartbeats)
   return newest ? secondsSince(now, newest.reportedAt) : null
 }
 
@@ -102,7 +99,7 @@ function reportAge(now: number, heartbeats: readonly Heartbeat<'ingest' | 'speed
 export function lagsOf(now: number, facts: Facts) {
   const speed = speedCandidate(facts.speed)
   // Each node's report is about all partitions: an older one, of a node that is gone, says nothing more.
-  const archive = newestOf(facts.archive)?.body
+  const archive = newestReport(facts.archive)?.body
   const unshipped = facts.ingest
     .map(({ body }) => body.oldestUnshipped)
     .filter((time) => time !== null)
@@ -132,12 +129,13 @@ export type FreshnessState = (typeof freshnessStates)[number]
 
 /** One word for how fresh answers are, and a sentence. */
 export function stateOf(now: number, facts: Facts): { state: FreshnessState; detail: string } {
-  const newest = Math.max(0, ...facts.speed.map((h) => h.reportedAt))
-  if (facts.speed.length === 0) {
+  const newest = newestReport(facts.speed)
+  if (!newest) {
     return { state: 'starting', detail: 'The speed layer has not reported yet.' }
   }
-  if (now - newest > silentMs) {
-    const seconds = Math.round((now - newest) / 1000)
+  const silence = now - newest.reportedAt
+  if (silence > silentMs) {
+    const seconds = Math.round(silence / 1000)
     return { state: 'stalled', detail: `The speed layer has been silent for ${seconds} s.` }
   }
   if (facts.isDegraded) {

@@ -48,7 +48,7 @@ async function openStack(t: ExecutionContext) {
       ...{ ...blankClick, event_id: randomUUID(), status: 'valid' as const },
       ...fields,
     }))
-    return showJudged({ store: olap, log }, all, clock.now())
+    return showJudged({ store: olap, log }, all, { now: clock.now(), timeoutMs: 60_000 })
   }
   return { serving, catalogue, clock, get, count }
 }

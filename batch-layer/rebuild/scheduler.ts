@@ -141,12 +141,9 @@ export function createScheduler(parts: SchedulerParts) {
   const archiveAll = async (): Promise<void> => {
     const ends = await log.endOffsets(topics.raw.name)
     await requestArchive(catalogue, ends, now())
-    await until(
-      async () => {
-        return reaches(await archivedEnds(catalogue, ends.length), ends)
-      },
-      { timeoutMs: archiveWaitMs, everyMs: 50, what: 'the archive covers the log' },
-    )
+    await until(async () => reaches(await archivedEnds(catalogue, ends.length), ends), {
+      ...{ timeoutMs: archiveWaitMs, everyMs: 50, what: 'the archive covers the log' },
+    })
   }
 
   const rebuildRange = async (order: RebuildOrder, onBegin: (runId: string) => void) => {
@@ -168,7 +165,10 @@ export function createScheduler(parts: SchedulerParts) {
     return rebuild({ kind: 'rebuild', reason, hours: rules, isApproved: true }, onBegin)
   }
 
-  /** The speed view needs nothing that the boundary has long passed; the batch view, coarser rows. */
+  /**
+   * The speed view needs nothing that the boundary has long passed; the batch view, coarser rows; the
+   * catalogue, no reports of nodes that are gone.
+   */
   const prune = async (): Promise<void> => {
     if (now() - prunedAt < pruneEveryMs) return
     prunedAt = now()

@@ -212,12 +212,12 @@ export function createRealtime(parts: RealtimeParts) {
    * missed on.
    */
   const notePublished = async (starts: readonly number[]): Promise<void> => {
-    const isNews = starts.some((start, p) => Number.isFinite(start) && start > (published[p] ?? 0))
+    const isNews = starts.some((start, partition) => start > (published[partition] ?? 0))
     if (!isNews || performance.now() - listedAskedAt < listedEveryMs) return
     listedAskedAt = performance.now()
     if (!(await isListed())) return
     for (const [partition, start] of starts.entries()) {
-      if (Number.isFinite(start)) published[partition] = Math.max(published[partition] ?? 0, start)
+      published[partition] = Math.max(published[partition] ?? 0, start)
     }
   }
 
@@ -233,9 +233,10 @@ export function createRealtime(parts: RealtimeParts) {
     }
     const looks = await Promise.all(reports.map(lookAt))
     const tasks = looks.map(({ state }) => state)
-    const starts = published.map((_, partition) =>
-      Math.min(...tasks.map(({ start }) => start[partition] ?? Number.POSITIVE_INFINITY)),
-    )
+    const starts = published.map((before, partition) => {
+      const mine = tasks.flatMap(({ start }) => start[partition] ?? [])
+      return mine.length > 0 ? Math.min(...mine) : before
+    })
     await notePublished(starts)
     const applied = published.map((before, partition) =>
       (starts[partition] ?? 0) > before ? before : (appliedOf(partition, tasks) ?? before),

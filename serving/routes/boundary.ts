@@ -2,7 +2,7 @@
 import { Type } from 'typebox'
 import { boundaryInForce } from '#platform/boundaries.ts'
 import type { Queryable } from '#platform/catalogue/port.ts'
-import { readHeartbeats } from '#platform/heartbeats.ts'
+import { newestReport, readHeartbeats } from '#platform/heartbeats.ts'
 import { operators } from '../auth.ts'
 import { answers } from '../schemas.ts'
 import type { Server } from '../server.ts'
@@ -51,8 +51,7 @@ export function addBoundaryRoute(app: Server, { catalogue, now }: BoundaryRouteD
       )
       const [inForce] = rows
       const schedulers = await readHeartbeats(catalogue, 'rebuild')
-      const active = schedulers.filter(({ body }) => body.isActive)
-      const newest = active.sort((a, b) => b.reportedAt - a.reportedAt)[0]
+      const newest = newestReport(schedulers.filter(({ body }) => body.isActive))
       return {
         ...(inForce ? describe(inForce) : {}),
         boundary: iso(Number(inForce?.boundary ?? 0)),

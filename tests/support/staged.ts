@@ -23,13 +23,13 @@ export interface LoadedViews {
 
 /**
  * Appends judged clicks to the log, and waits until queries see them.
- * @param now - time of the records; a log drops old ones, however young its topic
+ * @param options - `now` is the time of the records: a log drops old ones, however young its topic
  * @returns the ends of the log that they see
  */
 export async function showJudged(
   { store, log }: { readonly store: Pick<OlapStore, 'realtime'>; readonly log: EventLog },
   clicks: readonly JudgedClick[],
-  now = Date.now(),
+  { now = Date.now(), timeoutMs = 120_000 }: { now?: number; timeoutMs?: number } = {},
 ): Promise<readonly number[]> {
   await log.append(
     topics.judged.name,
@@ -41,7 +41,7 @@ export async function showJudged(
   )
   const ends = await log.endOffsets(topics.judged.name)
   await until(async () => reaches((await store.realtime()).applied, ends), {
-    ...{ timeoutMs: 180_000, what: 'the speed view has everything' },
+    ...{ timeoutMs, what: 'the speed view has everything' },
   })
   return ends
 }

@@ -58,7 +58,7 @@ export async function fill(
   speed: readonly JudgedClick[],
 ): Promise<void> {
   await Promise.all([
-    showJudged({ store, log }, speed),
+    showJudged({ store, log }, speed, { timeoutMs: 180_000 }),
     loadClicks({ store, objects }, 'run-1', batch, 180_000),
   ])
 }
