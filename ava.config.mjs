@@ -3,6 +3,6 @@
 export default {
   extensions: ['js', 'ts'],
   files: ['**/*.test.ts', '!node_modules', '!data'],
-  timeout: '3m',
+  timeout: '4m',
   concurrency: 2,
 }

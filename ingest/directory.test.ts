@@ -1,5 +1,5 @@
 import test from 'ava'
-import { until } from '#platform/wait.ts'
+import { pause, until } from '#platform/wait.ts'
 import { createDirectory } from './directory.ts'
 
 test('known for 30 s, unknown for 5 s, stale while the catalogue is away', async (t) => {
@@ -55,14 +55,12 @@ test('a catalogue that hangs holds nobody up whose ad is remembered', async (t) 
   isHanging = true
   name = 'second'
   now = 30_000
-  const begun = performance.now()
-  t.is((await directory.get('a'))?.name, 'first')
-  t.true(performance.now() - begun < 1_000, 'long before the load gives up')
+  // Long before the load gives up. Of two timers the shorter one ends first on any machine.
+  t.is((await Promise.race([directory.get('a'), pause(1_000)]))?.name, 'first')
   t.is(directory.peek('a')?.name, 'first', 'the next one does not wait at all')
   isHanging = false
   for (const go of waiting) go()
   await until(() => directory.peek('a')?.name === 'second', {
-    timeoutMs: 5_000,
     what: 'the late answer is taken all the same',
   })
 })

@@ -326,7 +326,7 @@ test('the event log away: clicks are accepted until the WAL is full, and none is
   const before = await startIngest(t, settings)
   accepted.add((await before.get('/click/ad-1')).headers.get('x-click-id') ?? '')
   const shipped = () => readCursor(dataPaths(settings).wal)
-  await until(shipped, { timeoutMs: 10_000, what: 'the click is shipped' })
+  await until(shipped, { what: 'the click is shipped' })
   await before.close()
   await rename(inTheWay, `${inTheWay}.away`)
   await writeFile(inTheWay, 'a file where a directory should be')
@@ -352,7 +352,7 @@ test('the event log away: clicks are accepted until the WAL is full, and none is
     const state = (await jsonOf(ready)) as { log: string }
     return state.log === 'unavailable' && state
   }
-  const state = await until(triedToShip, { timeoutMs: 10_000, what: 'the log is missed' })
+  const state = await until(triedToShip, { what: 'the log is missed' })
   t.like(state, { wal: 'full', catalogue: 'ok' })
   t.regex(
     await (await first.get('/metrics')).text(),
@@ -367,7 +367,6 @@ test('the event log away: clicks are accepted until the WAL is full, and none is
   t.deepEqual(clicks.map((c) => c.event_id).sort(), [...accepted].sort())
   t.is(clicks.length, accepted.size)
   await until(async () => (await second.get('/readyz')).status === 200, {
-    timeoutMs: 5000,
     what: 'ready',
   })
   t.true((await second.get('/click/ad-1')).headers.has('x-click-id'))
@@ -382,7 +381,7 @@ test('each node reports what it accepted and what it has not shipped', async (t)
   t.teardown(() => catalogue.close())
   const report = await until(
     async () => (await readHeartbeats(catalogue, 'ingest')).find((h) => h.body.accepted === 2),
-    { timeoutMs: 10_000, what: 'a report of two clicks' },
+    { what: 'a report of two clicks' },
   )
   t.is(report.node, 'node-1')
   t.is(report.body.url, node.url)

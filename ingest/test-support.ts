@@ -117,7 +117,6 @@ export async function clicksInLog(settings: Settings, count: number): Promise<Ra
   try {
     const name = topics.raw.name
     await until(async () => (await log.endOffsets(name)).reduce((a, b) => a + b, 0) >= count, {
-      timeoutMs: 20_000,
       what: `${count} clicks in the log`,
     })
     const clicks: RawClick[] = []

@@ -220,7 +220,7 @@ test('on the wire stand the ids of the registry, on this side of it ours', async
       },
     }),
   })
-  await until(() => handled.length === 3, { timeoutMs: 10_000, what: 'all are handled' })
+  await until(() => handled.length === 3, { what: 'all are handled' })
   await processor.close()
   t.deepEqual(handled.slice(0, 2), [old, old])
 })

@@ -49,7 +49,8 @@ export async function unlessAborted<T>(
 }
 
 export interface UntilOptions {
-  readonly timeoutMs: number
+  /** Three minutes unless told: longer than what is to come takes on the busiest machine. */
+  readonly timeoutMs?: number
   readonly everyMs?: number
   readonly what: string
 }
@@ -57,7 +58,7 @@ export interface UntilOptions {
 /** Polls until `check` gives something truthy. @throws Error naming `what` at the deadline */
 export async function until<T>(
   check: () => Promise<T> | T,
-  { timeoutMs, everyMs = 10, what }: UntilOptions,
+  { timeoutMs = 180_000, everyMs = 10, what }: UntilOptions,
 ): Promise<NonNullable<T>> {
   const deadline = Date.now() + timeoutMs
   for (;;) {

@@ -24,8 +24,7 @@ test('one poller for all who ask the same, none when nobody asks; bounded', asyn
   const deps = {
     catalogue,
     gate: createQueryGate(olap, {
-      ...{ concurrentMax: 1, tenantMax: 1, waitingMax: 9 },
-      timeoutMs: 5_000,
+      ...{ concurrentMax: 1, tenantMax: 1, waitingMax: 9, timeoutMs: 60_000 },
     }),
     answers: noAnswers,
     memory: createFinalMemory(catalogue, () => startNow),
@@ -41,7 +40,7 @@ test('one poller for all who ask the same, none when nobody asks; bounded', asyn
   const seen: LiveEvent[][] = [[], [], []]
   const question = { filters: [], minutes: 30 }
   const [leave0, leave1] = [0, 1].map((i) => hub.subscribe(question, (e) => seen[i]?.push(e)))
-  await until(() => seen[0]?.[2] && seen[1]?.[2], { timeoutMs: 5_000, what: 'three rounds' })
+  await until(() => seen[0]?.[2] && seen[1]?.[2], { what: 'three rounds' })
   t.true(olap.queries.length <= (seen[0]?.length ?? 0) + 1)
 
   const data = JSON.parse(seen[0]?.[0]?.data ?? '{}')
@@ -56,7 +55,6 @@ test('one poller for all who ask the same, none when nobody asks; bounded', asyn
   t.throws(() => hub.subscribe(question, () => {}), { code: 'too-many-requests' })
   olap.before = () => Promise.reject(new Error('down'))
   await until(() => seen[2]?.find(({ event }) => event === 'problem'), {
-    timeoutMs: 5_000,
     what: 'the problem is told',
   })
   olap.before = undefined
@@ -69,6 +67,6 @@ test('one poller for all who ask the same, none when nobody asks; bounded', asyn
       asked = olap.queries.length
       return still
     },
-    { timeoutMs: 5_000, everyMs: 100, what: 'nobody asks the store any more' },
+    { everyMs: 100, what: 'nobody asks the store any more' },
   )
 })

@@ -48,7 +48,7 @@ async function openStack(t: ExecutionContext) {
       ...{ ...blankClick, event_id: randomUUID(), status: 'valid' as const },
       ...fields,
     }))
-    return showJudged({ store: olap, log }, all, { now: clock.now(), timeoutMs: 60_000 })
+    return showJudged({ store: olap, log }, all, { now: clock.now() })
   }
   return { serving, catalogue, clock, get, count }
 }
@@ -113,7 +113,7 @@ test('a judged click shows in reports, in live counts and in the status', async 
       const freshness = await (await get('/v1/freshness')).json()
       return (freshness as { state: string }).state === 'live'
     },
-    { timeoutMs: 10_000, what: 'the watermark is proven' },
+    { what: 'the watermark is proven' },
   )
   const status = (await (await get('/v1/status')).json()) as { counts: object }
   t.like(status.counts, { gross: 3, valid: 2, duplicate: 1, invalid: 0 })

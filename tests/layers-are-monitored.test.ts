@@ -43,7 +43,7 @@ test('start: every layer behind one address, and its numbers move', async (t) =>
         )
         return judged.reduce((sum, count) => sum + count, 0) === 5 ? metrics : undefined
       },
-      { timeoutMs: 60_000, what: 'five clicks are judged' },
+      { what: 'five clicks are judged' },
     )
     for (const layer of ['ingest', 'speed', 'archive', 'rebuild', 'serving']) {
       t.true(text.includes(`clickledger_event_loop_active_seconds_total{layer="${layer}"}`), layer)
@@ -72,7 +72,7 @@ for (const name of ['speed', 'archive'] as const) {
     const ask = (path: string) => fetch(`http://127.0.0.1:${port}${path}`)
     t.is((await ask('/livez')).status, 200)
     await until(async () => (await ask('/readyz')).ok, {
-      ...{ timeoutMs: 60_000, what: 'the layer is ready' },
+      what: 'the layer is ready',
     })
     const text = await (await ask('/metrics')).text()
     t.is(numberOf(text, `clickledger_${name}_lag_records{partition="3"`), 0)

@@ -37,7 +37,7 @@ async function runAndCompare(
       const now = await reconcileAgain(layers)
       return now.reconciliation.hours[0]?.runId === runId ? now : undefined
     },
-    { timeoutMs: 60_000, what: `the ${kind} is published and compared` },
+    { what: `the ${kind} is published and compared` },
   )
   return { runId, found }
 }

@@ -156,7 +156,7 @@ test('verdicts added: missing in the archive, or said twice; also in an hour tha
       const now = await reconcileAgain(layers)
       return alarms(now) === 4 ? now : undefined
     },
-    { timeoutMs: 30_000, what: 'the four forged clicks are found' },
+    { what: 'the four forged clicks are found' },
   )
   t.deepEqual(found.classes, { 'missing-in-archive': 3, unexplained: 1 })
   t.deepEqual(idsOf(found, 'missing-in-archive').toSorted(), ['elsewhere', 'far', 'ghost'])
@@ -199,7 +199,7 @@ test('verdicts changed: unexplained; judged under other rules: named so', async 
       const found = await reconcileAgain(layers)
       return found.reconciliation.hours[0]?.runId === runId ? found : undefined
     },
-    { timeoutMs: 30_000, what: 'the hour is rebuilt and compared' },
+    { what: 'the hour is rebuilt and compared' },
   )
   t.deepEqual(shifted.classes, { 'rule-set': 2, unexplained: 1 })
   t.deepEqual(
@@ -259,7 +259,7 @@ test('what is not judged or not archived yet is waited for, and never called mis
       const found = await reconcileAgain(layers)
       return found.reconciliation.hours[0]?.runId === runId ? found : undefined
     },
-    { timeoutMs: 30_000, what: 'the hour is rebuilt and compared' },
+    { what: 'the hour is rebuilt and compared' },
   )
   t.like(done.reconciliation.hours[0], { state: 'compared', compared: 21 })
   t.deepEqual(done.classes, {})
@@ -275,7 +275,7 @@ test('the scheduler compares on its own, and the metric that alarms shows what i
   layers.clock.advance(6 * hourMs)
   const metric = /clickledger_reconciliation_differences\{class="missing-in-archive".*\} 1$/m
   await until(async () => metric.test(await layers.rebuild.metrics()), {
-    ...{ timeoutMs: 60_000, what: 'the metric shows the forged click' },
+    what: 'the metric shows the forged click',
   })
   t.deepEqual((await readFound(layers)).classes, { 'missing-in-archive': 1 })
 })

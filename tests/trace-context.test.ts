@@ -29,7 +29,7 @@ async function startTraced(t: ExecutionContext, env: Record<string, string>) {
         const all = await readTopic(log, topic)
         return all.length >= count ? all : undefined
       },
-      { timeoutMs: 60_000, what: `${count} records on ${topic}` },
+      { what: `${count} records on ${topic}` },
     )
     await log.close()
     return found

@@ -85,7 +85,7 @@ test('when the signal aborts, no process of the group is left', async (t) => {
   const submitted = submit(settings, 'plan.json', stopping.signal, nothing)
   const pid = await until(
     async () => Number(await readFile(join(dir, 'pid'), 'utf8').catch(() => '')),
-    { timeoutMs: 20_000, what: 'the script runs' },
+    { what: 'the script runs' },
   )
   stopping.abort(new Error('closing'))
   await t.throwsAsync(submitted, { message: 'closing' })
@@ -95,7 +95,7 @@ test('when the signal aborts, no process of the group is left', async (t) => {
       const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')
       return stat === '' || / Z /.test(stat)
     },
-    { timeoutMs: 5_000, what: 'its child has ended' },
+    { what: 'its child has ended' },
   )
   t.pass()
 })

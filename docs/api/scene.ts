@@ -10,7 +10,7 @@ import { startInstance, type TestInstance } from '../../tests/support/instance.t
 import type { ShownCall } from './page.ts'
 
 const start = Date.UTC(2026, 2, 1, 10)
-const deadline = { timeoutMs: 60_000, everyMs: 50 }
+const poll = { everyMs: 50 }
 const browser = 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0'
 
 type Env = Readonly<Record<string, string>>
@@ -35,7 +35,7 @@ export async function startDocumented(t: ExecutionContext) {
 
   const reaches = (runId: string, status: string) =>
     until(async () => (await ask<{ status: string }>(`/v1/backfills/${runId}`)).status === status, {
-      ...deadline,
+      ...poll,
       what: `run ${runId} is ${status}`,
     })
   const fill = async () => {
@@ -46,18 +46,18 @@ export async function startDocumented(t: ExecutionContext) {
     ids.EVENT_ID = await sendClicks(instance, 24)
     const isIn = async () =>
       (await ask<{ counts: { gross: number } }>('/v1/status')).counts.gross >= 24
-    await until(isIn, { ...deadline, what: 'the clicks are counted' })
+    await until(isIn, { ...poll, what: 'the clicks are counted' })
     clock.advance(2 * hourMs)
     const isSealed = async () =>
       Date.parse((await ask<{ boundary: string }>('/v1/boundary')).boundary) >= start + hourMs
-    await until(isSealed, { ...deadline, what: 'the hour is sealed' })
+    await until(isSealed, { ...poll, what: 'the hour is sealed' })
     await sendClicks(instance, 4)
     const letters = await until(
       async () => {
         const { data } = await ask<{ data: { id: string }[] }>('/v1/dead-letters')
         return data[0]
       },
-      { ...deadline, what: 'the dead letter is there' },
+      { ...poll, what: 'the dead letter is there' },
     )
     ids.DEAD_LETTER_ID = letters.id
   }

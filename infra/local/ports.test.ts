@@ -24,5 +24,5 @@ test('free ports are below those of outgoing connections', async (t) => {
 
 const untilTaken = (base: number, ports: readonly number[]) =>
   until(async () => isDeepStrictEqual(await takenPorts(base), ports), {
-    ...{ timeoutMs: 10_000, what: `taken: ${ports}` },
+    what: `taken: ${ports}`,
   })

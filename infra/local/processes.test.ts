@@ -53,12 +53,10 @@ test('a pid that is somebody else by now is nobody to signal', async (t) => {
 
 test('what does not end when asked is killed, with all that it started', async (t) => {
   const { pidFile, said } = await launched(t, 'trap "" TERM; sleep 600 & echo $!; wait; wait')
-  const child = Number(
-    await until(() => said().match(/\d+/)?.[0], { timeoutMs: 5_000, what: 'child' }),
-  )
+  const child = Number(await until(() => said().match(/\d+/)?.[0], { what: 'child' }))
   await endProcess(pidFile, 'SIGTERM', 200)
   t.is(runningPid(pidFile), undefined)
-  await until(() => !isAlive(child), { timeoutMs: 5_000, what: 'the child is gone' })
+  await until(() => !isAlive(child), { what: 'the child is gone' })
   t.pass()
 })
 
@@ -73,7 +71,7 @@ test('a program that is not there is told', async (t) => {
   const dir = scratchDir(t)
   const files = { pidFile: join(dir, 'x.pid'), logFile: join(dir, 'x.log') }
   await launch({ command: [join(dir, 'nothing')], cwd: dir, ...files }).catch(() => {})
-  await until(() => runningPid(files.pidFile) === undefined, { timeoutMs: 5_000, what: 'ended' })
+  await until(() => runningPid(files.pidFile) === undefined, { what: 'ended' })
   t.regex(readFileSync(files.logFile, 'utf8'), /not found|No such file/)
 })
 

@@ -97,7 +97,7 @@ test('data outlive a stop and a kill, a stop leaves no process, a reset leaves n
     small.map(() => undefined),
   )
   const areFree = async () => (await takenPorts(again.config.portBase)).length === 0
-  await until(areFree, { timeoutMs: 10_000, what: 'the ports are free' })
+  await until(areFree, { what: 'the ports are free' })
   t.throws(() => localStackEnv(dir), { message: /npm run stack/ })
 
   const second = await startStack({ dir, only: small })
@@ -129,7 +129,7 @@ test('a paused server answers nothing until it is resumed', async (t) => {
   const answer = client.ping().then(() => {
     isAnswered = true
   })
-  await until(() => isStopped(stack.server('redis').pid()), { timeoutMs: 5_000, what: 'it stops' })
+  await until(() => isStopped(stack.server('redis').pid()), { what: 'it stops' })
   t.false(isAnswered)
   stack.server('redis').resume()
   await answer

@@ -20,7 +20,6 @@ import {
 
 const shipped = (started: Awaited<ReturnType<typeof startWriter>>) =>
   until(() => samePosition(started.control.shipped, started.control.durable), {
-    timeoutMs: 10_000,
     what: 'everything is shipped',
   })
 
@@ -92,7 +91,7 @@ test('the log away: clicks are accepted, the oldest is known, nothing is lost ac
   const second = await startWriter(dir)
   t.is(second.segments.length > 1, true)
   const again = startSender(dir, second, log)
-  await until(() => second.control.scanned, { timeoutMs: 5000, what: 'scan' })
+  await until(() => second.control.scanned, { what: 'scan' })
   t.is(second.control.backlogRecords, 50)
   t.is(second.writer.oldestUnshipped, 1000)
   t.is(await append(second.writer, 'b', 2000), undefined)
@@ -136,7 +135,6 @@ for (const fault of ['create', 'write', 'partial', 'sync'] as Fault[]) {
       t.true(started.writer.failing)
       files.faults.clear()
       await until(async () => (await append(started.writer, 'after')) === undefined, {
-        timeoutMs: 5000,
         what: 'clicks are accepted again',
       })
       accepted.push('after')
@@ -158,7 +156,7 @@ test('a disk that works again is noticed without a click', async (t) => {
   t.is(await append(started.writer, 'a'), 'wal-failed')
   t.true(started.writer.failing)
   files.faults.clear()
-  await until(() => !started.writer.failing, { timeoutMs: 5000, what: 'the log works again' })
+  await until(() => !started.writer.failing, { what: 'the log works again' })
   await started.writer.close()
 })
 

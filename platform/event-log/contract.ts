@@ -8,7 +8,6 @@ import { until } from '../wait.ts'
 import type { EventLog, LogRecord, NewRecord, Output } from './port.ts'
 
 const partitions = 3
-const deadline = { timeoutMs: 60_000 }
 
 export interface EventLogContract {
   /** Opens the same log again and again: what one has written, the next one reads. */
@@ -30,7 +29,7 @@ async function readAll(log: EventLog, topic: string): Promise<LogRecord[]> {
         if (reader.position < end) all.push(...(await reader.read(7, 50)))
         return reader.position >= end
       },
-      { ...deadline, what: `reading ${topic} to its end` },
+      { what: `reading ${topic} to its end` },
     )
     await reader.close()
   }
@@ -140,7 +139,7 @@ export function testEventLogContract(test: TestFn, name: string, contract: Event
     })
     await until(
       async () => (await log.committedOffsets(group, topic)).reduce((a, b) => a + b) === 300,
-      { ...deadline, what: 'the group reaches the end' },
+      { what: 'the group reaches the end' },
     )
     await processor.close()
     const out = texts(await readAll(log, topics.judged.name)).filter((text) =>
@@ -179,7 +178,6 @@ export function testEventLogContract(test: TestFn, name: string, contract: Event
         Buffer.from(r.value).toString().startsWith(group),
       )
     const out = await until(async () => ((await ours()).length === 3 ? ours() : undefined), {
-      ...deadline,
       what: 'the copies are there',
     })
     await processor.close()
@@ -203,7 +201,7 @@ export function testEventLogContract(test: TestFn, name: string, contract: Event
     await log.append(topic, sent)
     await until(
       async () => (await log.committedOffsets(group, topic)).reduce((a, b) => a + b) === 50,
-      { ...deadline, what: 'the group reaches the end' },
+      { what: 'the group reaches the end' },
     )
     const out = texts(await readAll(log, topics.judged.name)).filter((text) =>
       text.startsWith(group),

@@ -65,10 +65,10 @@ const isDone = async (log: EventLog): Promise<boolean> => {
   return reaches(committed, ends)
 }
 
-const wait = { timeoutMs: 90_000, everyMs: 50 }
+const poll = { everyMs: 50 }
 
 async function exactlyOnce(t: ExecutionContext, log: EventLog, count: number): Promise<void> {
-  await until(() => isDone(log), { ...wait, what: 'everything is copied' })
+  await until(() => isDone(log), { ...poll, what: 'everything is copied' })
   const texts = await copied(log)
   t.is(texts.length, count)
   t.is(new Set(texts).size, count)

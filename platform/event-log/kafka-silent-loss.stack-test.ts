@@ -58,7 +58,7 @@ async function written(log: EventLog): Promise<string[]> {
         texts.push(Buffer.from(value).toString())
       return reader.position >= end
     },
-    { timeoutMs: 30_000, what: 'reading to the end' },
+    { what: 'reading to the end' },
   )
   await reader.close()
   return texts
@@ -156,5 +156,5 @@ test('what goes to a partition that was just added is written', async (t) => {
 
 const untilPartitions = (log: EventLog, count: number) =>
   until(async () => (await log.endOffsets(topic)).length === count, {
-    ...{ timeoutMs: 30_000, what: 'the new partition is there' },
+    what: 'the new partition is there',
   })

@@ -15,7 +15,7 @@ import type { EventLog } from './port.ts'
 const group = 'copy'
 const count = 50
 const span = { from: 10, next: 40 }
-const wait = { timeoutMs: 60_000, everyMs: 50 }
+const poll = { everyMs: 50 }
 
 const textsOf = (from: number, next: number): string[] =>
   Array.from({ length: next - from }, (_, i) => `record-${from + i}`)
@@ -80,7 +80,7 @@ async function leaveOpen(t: ExecutionContext, made: Made): Promise<void> {
       })
       return true
     })
-  await until(() => send().catch(() => false), { ...wait, what: 'brokers do not ask' })
+  await until(() => send().catch(() => false), { ...poll, what: 'brokers do not ask' })
   const [bounds] = await link.bounds(output)
   t.true(bounds && bounds.stable < bounds.end, 'it is open, and nobody can read past it')
 }
@@ -93,7 +93,7 @@ async function copied(log: EventLog): Promise<string[]> {
     for (const { value } of await reader.read(1_000, 100)) texts.push(Buffer.from(value).toString())
     return reader.position >= end
   }
-  await until(isRead, { ...wait, what: 'outputs can be read to the end' })
+  await until(isRead, { ...poll, what: 'outputs can be read to the end' })
   await reader.close()
   return texts
 }
@@ -110,7 +110,7 @@ async function work(t: ExecutionContext, { log }: Made): Promise<string[]> {
     }),
   })
   const isDone = async () => (await log.committedOffsets(group, topics.raw.name))[0] === count
-  await until(isDone, { ...wait, what: 'everything is worked on' })
+  await until(isDone, { ...poll, what: 'everything is worked on' })
   await processor.close()
   const texts = await copied(log)
   t.deepEqual(texts.toSorted(), textsOf(0, count).toSorted())

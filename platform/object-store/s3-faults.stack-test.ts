@@ -80,7 +80,7 @@ test('a server that dies in mid upload leaves nothing to see, and later nothing 
       )
       return (listed.Uploads ?? []).length === 0
     },
-    { timeoutMs: 10_000, what: 'the half upload is aborted' },
+    { what: 'the half upload is aborted' },
   )
 })
 

@@ -217,7 +217,7 @@ export function testOlapContract(test: TestFn, name: string, contract: OlapContr
     )
     const show = async () => byKey(await store.query(everything))
     await until(async () => isDeepStrictEqual(await show(), left), {
-      ...{ timeoutMs: 120_000, everyMs: 100 },
+      everyMs: 100,
       what: 'the dropped hours are gone',
     }).catch(() => {}) // told below, with the difference
     t.deepEqual(await show(), left)

@@ -12,7 +12,7 @@ import type { SupervisorStatus } from './druid-realtime.ts'
 import { submitSupervisor } from './druid-setup.ts'
 import { druidNames } from './druid-specs.ts'
 
-const wait = { timeoutMs: 120_000, everyMs: 200 }
+const poll = { everyMs: 200 }
 const hour = Date.UTC(2026, 0, 1)
 const click = { ...blankClick, event_time: hour, status: 'valid' as const }
 
@@ -49,13 +49,13 @@ test.serial('druid: what the list of published segments has not yet is not shown
     const all = ends.reduce((sum, end) => sum + end, 0)
     return publishingTasks.length === 0 && starts.reduce((sum, at) => sum + at, 0) === all
   }
-  await until(areTheNext, { ...wait, what: 'the next tasks begin where the first ones ended' })
+  await until(areTheNext, { ...poll, what: 'the next tasks begin where the first ones ended' })
   t.deepEqual(
     (await store.realtime()).applied,
     ends.map(() => 0),
   )
   isListEmpty = false
   await until(async () => `${(await store.realtime()).applied}` === `${ends}`, {
-    ...{ ...wait, what: 'what is listed counts' },
+    ...{ ...poll, what: 'what is listed counts' },
   })
 })

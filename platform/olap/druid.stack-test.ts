@@ -58,7 +58,8 @@ test.serial(
     }
     const become = (expected: readonly number[]) =>
       until(async () => JSON.stringify(await lengths()) === JSON.stringify(expected), {
-        ...{ timeoutMs: 60_000, everyMs: 200, what: `segments of ${expected} days` },
+        everyMs: 200,
+        what: `segments of ${expected} days`,
       })
     await load('run-1', [sunday - dayMs, sunday, sunday + dayMs])
     await become([1, 1, 1])

@@ -114,7 +114,7 @@ test.serial('a reader sees the old answer or the new one while the boundary move
   })
   const untilRead = async () => {
     const before = seen.length
-    await until(() => seen.length >= before + 20, { timeoutMs: 60_000, what: 'readers go on' })
+    await until(() => seen.length >= before + 20, { what: 'readers go on' })
   }
   for (let hour = 0; hour <= hours; hour++) {
     boundary = start + hour * hourMs

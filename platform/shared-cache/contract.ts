@@ -12,7 +12,7 @@ export interface SharedCacheContract {
 }
 
 const fresh = () => `ad:${randomBytes(6).toString('hex')}`
-const waiting = { timeoutMs: 10_000, everyMs: 5 }
+const poll = { everyMs: 5 }
 
 export function testSharedCacheContract(
   test: TestFn,
@@ -42,7 +42,7 @@ export function testSharedCacheContract(
     }
     if (!remembers) return
     for (const key of keys.slice(0, 20)) {
-      await until(async () => (await cache.get(key)).kind === 'hit', { ...waiting, what: key })
+      await until(async () => (await cache.get(key)).kind === 'hit', { ...poll, what: key })
     }
   })
 
@@ -54,7 +54,7 @@ export function testSharedCacheContract(
     t.false(await cache.set(none, 'x', -1))
     t.not((await cache.get(none)).kind, 'hit')
     const isGone = async () => ['miss', 'away'].includes((await cache.get(short)).kind)
-    await until(isGone, { ...waiting, what: 'it is forgotten' })
+    await until(isGone, { ...poll, what: 'it is forgotten' })
     t.pass()
   })
 

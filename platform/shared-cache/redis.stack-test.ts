@@ -44,7 +44,7 @@ const untilHit = (cache: SharedCache, key: string) =>
       await cache.set(key, 'x', 600_000)
       return (await cache.get(key)).kind === 'hit'
     },
-    { timeoutMs: 20_000, what: 'it knows' },
+    { what: 'it knows' },
   )
 
 testSharedCacheContract(test.serial as typeof test, 'redis', {
@@ -64,10 +64,10 @@ test.serial(
     t.true(kinds.timeout >= 1 && kinds.timeout <= 16, `${kinds.timeout} timeouts`)
     t.true(kinds.away >= 4_900)
     for (let i = 0; i < 5_000; i++) void cache.set(`b${i}`, 'x', 60_000)
-    await until(() => !cache.isUp, { timeoutMs: 10_000, what: 'the hung connection is given up' })
+    await until(() => !cache.isUp, { what: 'the hung connection is given up' })
     t.is((await countKinds(cache, 'a', 1_000)).away, 1_000)
     proxy.isHung = false
-    await until(() => cache.isUp, { timeoutMs: 20_000, what: 'it is connected again' })
+    await until(() => cache.isUp, { what: 'it is connected again' })
     await untilHit(cache, 'a')
     t.true(
       changes.every((isUp, i) => isUp === (i % 2 === 0)),
@@ -92,20 +92,20 @@ test.serial('a server that is killed, and one that is stopped, under lookups', a
   })()
   await server.kill()
   const before = answered
-  await until(() => answered > before + 1_000, { timeoutMs: 10_000, what: 'lookups go on' })
+  await until(() => answered > before + 1_000, { what: 'lookups go on' })
   t.false(cache.isUp)
   await server.start()
-  await until(() => cache.isUp, { timeoutMs: 20_000, what: 'connected to the new one' })
+  await until(() => cache.isUp, { what: 'connected to the new one' })
   await untilHit(cache, 'a')
 
   server.pause()
   try {
     const paused = answered
-    await until(() => answered > paused + 1_000, { timeoutMs: 10_000, what: 'lookups go on' })
+    await until(() => answered > paused + 1_000, { what: 'lookups go on' })
   } finally {
     server.resume()
   }
-  await until(() => cache.isUp, { timeoutMs: 20_000, what: 'connected again' })
+  await until(() => cache.isUp, { what: 'connected again' })
   await untilHit(cache, 'a')
   isOver = true
   await lookups
@@ -140,7 +140,7 @@ test.serial('full, of the wrong type, spoiled: nothing worse than not knowing', 
   proxy.toClient = () => Buffer.from('!! this is not RESP !!\r\n')
   t.not((await cache.get('k')).kind, 'hit')
   proxy.toClient = (bytes) => bytes
-  await until(() => cache.isUp, { timeoutMs: 20_000, what: 'it is connected again' })
+  await until(() => cache.isUp, { what: 'it is connected again' })
   await untilHit(cache, 'k')
 })
 
@@ -179,7 +179,7 @@ test.serial(
     const late = await open(t, url.href)
     t.false(late.cache.isUp, 'the start does not wait for a server that hangs')
     proxy.isHung = false
-    await until(() => late.cache.isUp, { timeoutMs: 20_000, what: 'it came later' })
+    await until(() => late.cache.isUp, { what: 'it came later' })
     await untilHit(late.cache, 'a')
   },
 )

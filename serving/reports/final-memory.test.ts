@@ -49,7 +49,7 @@ async function openFilled(t: ExecutionContext) {
         () => false,
         () => true,
       )
-    await until(isNoticed, { timeoutMs: 5_000, what: 'serving notices' })
+    await until(isNoticed, { what: 'serving notices' })
   }
   return { ...fixture, ask, takeAway }
 }

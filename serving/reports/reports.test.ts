@@ -189,7 +189,6 @@ test('ETag: 304 while nothing changed; another when clicks come, runs are publis
   fixture.olap.applied = [1]
   // Facts are shared for 200 ms.
   await until(async () => (await ask(url, tag)) === 200, {
-    timeoutMs: 5_000,
     what: 'new clicks seen',
   })
   t.is(await ask(settled, settledTag), 304, 'they change nothing below it')
@@ -210,7 +209,7 @@ test('while nothing is proven, what is above the boundary is degraded, and nothi
   const below = new Date(boundary - 5 * hourMs).toISOString()
   t.false(await ask(`?start_time=${below}&completeness=final`))
   await fixture.beat(startNow, [0])
-  await until(async () => !(await ask()), { timeoutMs: 5_000, what: 'the watermark is proven' })
+  await until(async () => !(await ask()), { what: 'the watermark is proven' })
 })
 
 test('a store that shows less than before: degraded, nothing proven, and a tag of its own', async (t) => {

@@ -21,7 +21,7 @@ import type { TestStack } from '../support/stacks.ts'
 const start = Date.UTC(2026, 2, 1, 10)
 const hours = 3
 const end = start + hours * hourMs
-const deadline = { timeoutMs: 180_000, everyMs: 50 }
+const poll = { everyMs: 50 }
 const iso = (time: number) => new Date(time).toISOString()
 export const range = { from: iso(start), to: iso(end) }
 /** Catches nothing but a repeated impression: so most verdicts change. */
@@ -72,7 +72,7 @@ export async function openBench(
   clock.advance((hours + 1) * hourMs)
   const isSealed = async () =>
     Date.parse((await ask<{ boundary: string }>('/v1/boundary')).boundary) >= end
-  await until(isSealed, { ...deadline, what: 'the hours are sealed' })
+  await until(isSealed, { ...poll, what: 'the hours are sealed' })
   return {
     ...{ instance, append },
     async report() {
@@ -113,7 +113,7 @@ export async function openBench(
           }
           return run.status === status ? run : undefined
         },
-        { ...deadline, what },
+        { ...poll, what },
       )
     },
     restatements: async () =>
@@ -332,7 +332,7 @@ export function testBackfill(test: TestFn, stack: TestStack): void {
         const { status, result } = await instance.ask<BackfillRun>(`/v1/backfills/${run_id}`)
         return status === 'failed' && JSON.stringify(result).includes(`${file.key} cannot be read`)
       },
-      { ...deadline, what: 'the spoiled file is named' },
+      { ...poll, what: 'the spoiled file is named' },
     )
     t.deepEqual(await report(), before)
 

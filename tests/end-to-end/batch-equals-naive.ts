@@ -60,7 +60,7 @@ export function testBatchEqualsNaive(test: TestFn, stack: TestStack): void {
       )
       return Number(row?.n) === 0
     }
-    await until(clean, { timeoutMs: 60_000, what: 'no hour is dirty' })
+    await until(clean, { what: 'no hour is dirty' })
     await compareWithNaive(t, layers, start + 5 * hourMs, stack)
 
     // One late click that shares no key with any other: the hours after it have nothing to change.
@@ -70,7 +70,7 @@ export function testBatchEqualsNaive(test: TestFn, stack: TestStack): void {
     const alone = { impression_id: 'alone', visitor: 'alone', ip_hash: 'alone', marks: '' }
     await layers.append([{ ...only, ...alone, event_id: 'alone', event_time: start + 1_000 }])
     await layers.rebuild.startRebuild({ reason: 'test' })
-    await until(clean, { timeoutMs: 60_000, what: 'no hour is dirty' })
+    await until(clean, { what: 'no hour is dirty' })
     const after = await publications(layers)
     t.not(after.get(start), before.get(start), 'the hour of the late click is rebuilt')
     t.is(after.get(start + hourMs), before.get(start + hourMs), 'the next one is not')
@@ -102,7 +102,7 @@ export function testBatchEqualsNaive(test: TestFn, stack: TestStack): void {
       return totals[0]?.duplicate_click_count
     }
     await until(async () => (await duplicates()) === 1, {
-      ...{ timeoutMs: 30_000, what: 'the later click is a duplicate of the late one' },
+      what: 'the later click is a duplicate of the late one',
     })
     t.is(await duplicates(), 1)
   })
@@ -136,7 +136,7 @@ export function testBatchEqualsNaive(test: TestFn, stack: TestStack): void {
       const totals = await asked.catch(() => [])
       return totals.reduce((sum, hour) => sum + hour.gross_click_count, 0) === 4
     }
-    await until(counted, { timeoutMs: 60_000, what: 'what came late is counted' })
+    await until(counted, { what: 'what came late is counted' })
     await compareWithNaive(t, layers, start + 6 * hourMs, stack)
   })
 
@@ -150,7 +150,7 @@ export function testBatchEqualsNaive(test: TestFn, stack: TestStack): void {
     await stack.addPartitions(layers.settings, 5)
     const ends = () => layers.log.endOffsets(topics.raw.name)
     await until(async () => (await ends()).length === 5, {
-      ...{ timeoutMs: 30_000, what: 'the new partitions are there' },
+      what: 'the new partitions are there',
     })
     await layers.append(clicksIn(start, 2 * hourMs, 22))
     t.true(

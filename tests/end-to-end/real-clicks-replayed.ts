@@ -82,7 +82,8 @@ export function testRealClicksReplayed(test: TestFn, stack: TestStack): void {
     const gross = (counts: Record<string, Record<string, number>>) =>
       Object.values(counts).reduce((sum, row) => sum + (row.gross ?? 0), 0)
     await until(async () => gross(await reportByHour(servingUrl, key, range)) === sent.length, {
-      ...{ timeoutMs: 120_000, everyMs: 100, what: 'every click is in a report' },
+      everyMs: 100,
+      what: 'every click is in a report',
     })
     const judged = await readJudged(instance.settings)
     const spoken = countByHour(judged, judged as readonly { status: Status }[])
@@ -92,7 +93,7 @@ export function testRealClicksReplayed(test: TestFn, stack: TestStack): void {
     clock.advance(26 * hourMs)
     const sealed = async () =>
       Date.parse((await instance.ask<{ boundary: string }>('/v1/freshness')).boundary) >= end
-    await until(sealed, { timeoutMs: 120_000, everyMs: 100, what: 'the day is sealed' })
+    await until(sealed, { everyMs: 100, what: 'the day is sealed' })
     const final = await reportByHour(servingUrl, key, range, 'final')
     checkCounts(t, final, countByHour(sent, naive), stack.uniquesError)
 

@@ -99,7 +99,8 @@ export function testReceipts(test: TestFn, stack: TestStack): void {
     layers.clock.advance(2 * hourMs)
     await layers.sealed(start + 5 * hourMs)
     await until(async () => (await find({ ...late }))?.batch.state === 'judged', {
-      ...{ timeoutMs: 120_000, everyMs: 500, what: 'the hour is built again' },
+      everyMs: 500,
+      what: 'the hour is built again',
     })
     t.is((await find(first))?.copies.length, 1)
     t.like((await find(first))?.batch, {

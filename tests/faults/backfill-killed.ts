@@ -25,7 +25,7 @@ const upMsMax = 3_000
 /** Publishing is short: after an approval the kill comes soon. */
 const publishMsMax = 300
 const hours = 12
-const deadline = { timeoutMs: 120_000, everyMs: 100 }
+const poll = { everyMs: 100 }
 const iso = (time: number) => new Date(time).toISOString()
 const triedRules = defaultRuleSetJson.rules.filter(({ id }) => id === 'repeat-impression')
 
@@ -100,7 +100,7 @@ export function testBackfillKilled(test: TestFn, stack: TestStack): void {
       const refused = (error: Error): undefined => {
         if (!/: 50[34] /.test(error.message)) throw error
       }
-      return until(() => answer().catch(refused), { ...deadline, what: 'a report' })
+      return until(() => answer().catch(refused), { ...poll, what: 'a report' })
     }
     const isLike = (counts: HourCounts, expected: HourCounts) =>
       Object.entries(expected).every(
@@ -126,7 +126,7 @@ export function testBackfillKilled(test: TestFn, stack: TestStack): void {
       while (killedIn.length < kills && !(await step())) {
         // Every other kill is for the publication.
         const goesOn = async () => isApproved || (await step())
-        if (killedIn.length % 2 === 1) await until(goesOn, { ...deadline, what: 'an approval' })
+        if (killedIn.length % 2 === 1) await until(goesOn, { ...poll, what: 'an approval' })
         await pause(random() * (isApproved ? publishMsMax : upMsMax))
         killedIn.push((await ask<BackfillRun>(`/v1/backfills/${run_id}`)).status)
         await restart()
@@ -137,7 +137,7 @@ export function testBackfillKilled(test: TestFn, stack: TestStack): void {
           t.true(isWhole, `${hour}: ${JSON.stringify(row)} is neither from before nor from after`)
         }
       }
-      await until(step, { ...deadline, what: 'the backfill is done' })
+      await until(step, { ...poll, what: 'the backfill is done' })
       t.true(isLike(await report(), after))
       const { data } = await ask<{ data: Restatement[] }>('/v1/restatements?limit=10000')
       const change = data
@@ -149,7 +149,7 @@ export function testBackfillKilled(test: TestFn, stack: TestStack): void {
       t.is(change, valid(after) - valid(before))
     }
 
-    await until(async () => isLike(await report(), untried), { ...deadline, what: 'it is built' })
+    await until(async () => isLike(await report(), untried), { ...poll, what: 'it is built' })
     await ask('/v1/rules', { rules: triedRules })
     let backfills = 0
     for (; killedIn.length < kills; backfills++) {

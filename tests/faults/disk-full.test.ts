@@ -27,7 +27,7 @@ interface Report {
   readonly data: readonly { readonly gross_click_count: number }[]
 }
 
-const deadline = { timeoutMs: 60_000, everyMs: 20 }
+const poll = { everyMs: 20 }
 
 async function startUnderLoad(t: ExecutionContext, more: Record<string, string>) {
   t.log(`seed ${seed}`)
@@ -75,7 +75,7 @@ async function checkRefusals(t: ExecutionContext, ingestUrl: string): Promise<vo
 const untilAccepted = ({ ledger }: Load) => {
   const before = ledger.accepted.size
   const what = 'clicks are accepted'
-  return until(() => ledger.accepted.size > before + 50, { ...deadline, what })
+  return until(() => ledger.accepted.size > before + 50, { ...poll, what })
 }
 
 /**
@@ -93,7 +93,7 @@ async function untilRefused({ ledger }: Load, disk?: FullDisk): Promise<void> {
     }
     return ledger.refused.size > refused + 50
   }
-  await until(isRefusing, { ...deadline, what: 'clicks are refused' })
+  await until(isRefusing, { ...poll, what: 'clicks are refused' })
 }
 
 const untilShipped = (ingestUrl: string) => {
@@ -101,7 +101,7 @@ const untilShipped = (ingestUrl: string) => {
     const answer = await fetch(`${ingestUrl}/readyz`)
     return ((await answer.json()) as { wal_depth_clicks: number }).wal_depth_clicks === 0
   }
-  return until(isShipped, { ...deadline, what: 'the write-ahead log is shipped' })
+  return until(isShipped, { ...poll, what: 'the write-ahead log is shipped' })
 }
 
 test('the event log away and the write-ahead log at its limit: nothing accepted is lost', async (t) => {
@@ -244,7 +244,7 @@ test('a full disk under everything: redirects go on, and all layers go on when t
     await untilRefused(load)
     const refused = load.ledger.refused.size
     const what = 'redirects go on for a while'
-    await until(() => load.ledger.refused.size > refused + 500, { ...deadline, what })
+    await until(() => load.ledger.refused.size > refused + 500, { ...poll, what })
     t.true(program.isRunning, program.stderr.slice(-2_000))
     disk.giveBack()
     await untilAccepted(load)
@@ -261,7 +261,7 @@ test('a full disk under everything: redirects go on, and all layers go on when t
     return report.data[0]?.gross_click_count
   }
   const what = `the report counts ${judged.length} clicks`
-  await until(async () => (await gross()) === judged.length, { ...deadline, what })
+  await until(async () => (await gross()) === judged.length, { ...poll, what })
   t.deepEqual(await program.end('SIGTERM'), { code: 0, signal: null })
   t.log(JSON.stringify(figures))
 })

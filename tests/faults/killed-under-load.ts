@@ -65,7 +65,7 @@ export function testKilledUnderLoad(test: TestFn, stack: TestStack): void {
       load.target = running.ingestUrl
       const before = load.ledger.accepted.size
       await until(() => load.ledger.accepted.size > before, {
-        ...{ timeoutMs: 60_000, what: `clicks are accepted after ${kill - 1} kills` },
+        what: `clicks are accepted after ${kill - 1} kills`,
       })
       await pause(random() * upMsMax)
       t.true(running.program.isRunning, running.program.stderr.slice(-4_000))
@@ -82,7 +82,7 @@ export function testKilledUnderLoad(test: TestFn, stack: TestStack): void {
     load.target = running.ingestUrl
     const after = load.ledger.accepted.size
     await until(() => load.ledger.accepted.size > after + 50, {
-      ...{ timeoutMs: 60_000, what: 'clicks are accepted after the last kill' },
+      what: 'clicks are accepted after the last kill',
     })
     await load.stop()
 
@@ -91,7 +91,7 @@ export function testKilledUnderLoad(test: TestFn, stack: TestStack): void {
       const answer = await fetch(`${running.ingestUrl}/readyz`)
       return ((await answer.json()) as { wal_depth_clicks: number }).wal_depth_clicks === 0
     }
-    await until(isShipped, { timeoutMs: 60_000, everyMs: 50, what: 'the log is shipped' })
+    await until(isShipped, { everyMs: 50, what: 'the log is shipped' })
     await untilJudged(settings)
     const { raw, judged, figures } = await checkConservation(t, settings, load.ledger)
 
@@ -123,7 +123,7 @@ export function testKilledUnderLoad(test: TestFn, stack: TestStack): void {
       const expected = countedIn(from, to)
       const isThere = async () => (await totals(from, to)).data[0]?.gross_click_count
       await until(async () => (await isThere()) === expected.gross_click_count, {
-        ...{ timeoutMs: 60_000, everyMs: 100 },
+        everyMs: 100,
         what: `${JSON.stringify(expected)} from ${new Date(from).toISOString()}`,
       })
       t.like((await totals(from, to)).data[0], expected)

@@ -51,7 +51,7 @@ export async function untilJudged(settings: Settings): Promise<void> {
     return reaches(committed, ends)
   }
   const what = 'the speed layer has judged everything'
-  await until(isJudged, { timeoutMs: 120_000, everyMs: 50, what }).finally(() => log.close())
+  await until(isJudged, { everyMs: 50, what }).finally(() => log.close())
 }
 
 export interface Conserved {

@@ -20,8 +20,6 @@ import { runArchive } from '../../batch-layer/archive/main.ts'
 import { type RunningRebuild, runRebuild } from '../../batch-layer/rebuild/main.ts'
 import { runSpeedLayer } from '../../speed-layer/main.ts'
 
-const deadline = { timeoutMs: 120_000 }
-
 export interface Layers {
   readonly settings: Settings
   readonly clock: SharedClock
@@ -92,8 +90,8 @@ export async function startLayers(
         })),
       ),
     async judged() {
-      await until(committedAll, { ...deadline, what: 'the speed layer has judged everything' })
-      await until(appliedAll, { ...deadline, what: 'the speed view has everything' })
+      await until(committedAll, { what: 'the speed layer has judged everything' })
+      await until(appliedAll, { what: 'the speed view has everything' })
     },
     async readJudged() {
       const all: JudgedClick[] = []
@@ -110,7 +108,6 @@ export async function startLayers(
     },
     async sealed(boundary) {
       await until(async () => ((await readBoundary(catalogue))?.boundary ?? 0) >= boundary, {
-        ...deadline,
         what: `the boundary reaches ${new Date(boundary).toISOString()}`,
       })
     },

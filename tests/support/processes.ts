@@ -76,7 +76,7 @@ export function startProgram(
           if (!match && ending) throw new Error(`${command} ended: ${stderr.slice(-4_000)}`)
           return match
         },
-        { timeoutMs: 180_000, what: `${command} says ${pattern}; it said ${stderr.slice(-2_000)}` },
+        { what: `${command} says ${pattern}; it said ${stderr.slice(-2_000)}` },
       ),
   }
 }

@@ -210,7 +210,7 @@ export function testRollupContract(test: TestFn, name: string, contract: OlapCon
     const parts = await contract.open(t)
     const { store } = parts
     const byDay = { ...everything, granularity: 'day' as const, dimensions: ['ad_id' as const] }
-    const pieces = { timeoutMs: 120_000, everyMs: 100, what: 'everything is joined' }
+    const pieces = { everyMs: 100, what: 'everything is joined' }
     const joinAll = () => until(async () => !(await store.compactBefore(end)), pieces)
     const first = sample(300)
     await loadClicks(parts, 'run-1', first)

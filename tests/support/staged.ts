@@ -29,7 +29,7 @@ export interface LoadedViews {
 export async function showJudged(
   { store, log }: { readonly store: Pick<OlapStore, 'realtime'>; readonly log: EventLog },
   clicks: readonly JudgedClick[],
-  { now = Date.now(), timeoutMs = 120_000 }: { now?: number; timeoutMs?: number } = {},
+  { now = Date.now() }: { now?: number } = {},
 ): Promise<readonly number[]> {
   await log.append(
     topics.judged.name,
@@ -41,20 +41,16 @@ export async function showJudged(
   )
   const ends = await log.endOffsets(topics.judged.name)
   await until(async () => reaches((await store.realtime()).applied, ends), {
-    ...{ timeoutMs, what: 'the speed view has everything' },
+    what: 'the speed view has everything',
   })
   return ends
 }
 
 /** Replaces hours, and waits until queries see them. */
-export async function showHours(
-  store: OlapStore,
-  loads: readonly HourLoad[],
-  timeoutMs = 120_000,
-): Promise<void> {
+export async function showHours(store: OlapStore, loads: readonly HourLoad[]): Promise<void> {
   await store.replaceHours(loads)
   await until(async () => (await store.loadedHours(loads)).length === loads.length, {
-    ...{ timeoutMs, everyMs: 100, what: 'the hours are loaded' },
+    ...{ everyMs: 100, what: 'the hours are loaded' },
   })
 }
 
@@ -63,7 +59,6 @@ export async function loadClicks(
   { store, objects }: LoadedViews,
   run: string,
   clicks: readonly JudgedClick[],
-  timeoutMs?: number,
 ): Promise<HourLoad[]> {
   const loads: HourLoad[] = []
   for (const [hour, mine] of Map.groupBy(clicks, (click) => hourOf(click.event_time))) {
@@ -71,7 +66,7 @@ export async function loadClicks(
     await stageClicks(objects, file, mine)
     loads.push({ hour, run, files: [file] })
   }
-  await showHours(store, loads, timeoutMs)
+  await showHours(store, loads)
   return loads
 }
 

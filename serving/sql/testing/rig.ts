@@ -58,8 +58,8 @@ export async function fill(
   speed: readonly JudgedClick[],
 ): Promise<void> {
   await Promise.all([
-    showJudged({ store, log }, speed, { timeoutMs: 180_000 }),
-    loadClicks({ store, objects }, 'run-1', batch, 180_000),
+    showJudged({ store, log }, speed),
+    loadClicks({ store, objects }, 'run-1', batch),
   ])
 }
 
