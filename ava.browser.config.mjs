@@ -3,6 +3,6 @@
 export default {
   extensions: ['js', 'ts'],
   files: ['tests/browser/**/*.browser-test.ts'],
-  timeout: '3m',
+  timeout: '4m',
   concurrency: 2,
 }

@@ -110,7 +110,7 @@ test('a process ends although the server hangs, in the middle of a query too', a
   await once(stdout ?? t.fail('no output'), 'data')
   const goOn = server.hang()
   stdin?.write('close\n')
-  await once(child, 'exit')
+  t.deepEqual(await once(child, 'exit'), [0, null])
   goOn()
 })
 

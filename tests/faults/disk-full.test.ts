@@ -105,7 +105,7 @@ const untilShipped = (ingestUrl: string) => {
 }
 
 test('the event log away and the write-ahead log at its limit: nothing accepted is lost', async (t) => {
-  t.timeout(180_000)
+  t.timeout(600_000)
   const { env, key, load, start, settings } = await startUnderLoad(t, {
     CLICKLEDGER_WAL_BYTES_MAX: '64KiB',
     CLICKLEDGER_WAL_SEGMENT_BYTES: '16KiB',
@@ -184,7 +184,7 @@ async function untilFullForGood(load: Load, disk: FullDisk, ingestUrl: string): 
 }
 
 test('a full disk under the write-ahead log, also across a kill: nothing accepted is lost', async (t) => {
-  t.timeout(180_000)
+  t.timeout(600_000)
   const { env, key, load, start, settings } = await startUnderLoad(t, {
     CLICKLEDGER_WAL_SEGMENT_BYTES: '16KiB',
   })
@@ -224,7 +224,7 @@ test('a full disk under the write-ahead log, also across a kill: nothing accepte
 })
 
 test('a full disk under everything: redirects go on, and all layers go on when there is room', async (t) => {
-  t.timeout(180_000)
+  t.timeout(600_000)
   const { env, key, load, start, settings } = await startUnderLoad(t, {
     CLICKLEDGER_ARCHIVE_INTERVAL: 'PT0.3S',
   })

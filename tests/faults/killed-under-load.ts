@@ -121,12 +121,12 @@ export function testKilledUnderLoad(test: TestFn, stack: TestStack): void {
       [hourOf(started) - 2 * dayMs, boundary],
     ] as const) {
       const expected = countedIn(from, to)
-      const isThere = async () => (await totals(from, to)).data[0]?.gross_click_count
-      await until(async () => (await isThere()) === expected.gross_click_count, {
-        everyMs: 100,
-        what: `${JSON.stringify(expected)} from ${new Date(from).toISOString()}`,
-      })
-      t.like((await totals(from, to)).data[0], expected)
+      const isThere = async () => {
+        const [row] = (await totals(from, to)).data
+        return row?.gross_click_count === expected.gross_click_count && row
+      }
+      const what = `${JSON.stringify(expected)} from ${new Date(from).toISOString()}`
+      t.like(await until(isThere, { everyMs: 100, what }), expected)
     }
     t.deepEqual(await running.program.end('SIGTERM'), { code: 0, signal: null })
 

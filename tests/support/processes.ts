@@ -93,18 +93,27 @@ export const ingestUrlOf = (program: Program) => urlOf(program, 'ingest')
 /** Where serving of this program listens, once it does. */
 export const servingUrlOf = (program: Program) => urlOf(program, 'serving')
 
-/** Asks serving, as JSON. */
+/**
+ * Asks serving, as JSON; again while it says when to come back: that is an honest refusal, as while an
+ * hour is being loaded or a server has just come back.
+ */
 export async function askServing<T>(
   url: string,
   key: string,
   path: string,
   body?: unknown,
 ): Promise<T> {
-  const answer = await fetch(`${url}${path}`, {
-    method: body === undefined ? 'GET' : 'POST',
-    headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-  })
-  if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`)
-  return (await answer.json()) as T
+  const ask = async () => {
+    const answer = await fetch(`${url}${path}`, {
+      method: body === undefined ? 'GET' : 'POST',
+      headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    })
+    const text = await answer.text()
+    if (answer.headers.has('retry-after')) return undefined
+    if (!answer.ok) throw new Error(`${path}: ${answer.status} ${text}`)
+    return { told: JSON.parse(text) as T }
+  }
+  const { told } = await until(ask, { everyMs: 100, what: `an answer to ${path}` })
+  return told
 }
