@@ -4,8 +4,9 @@ import { execFile } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { promisify } from 'node:util'
 import test from 'ava'
+import { until } from '#platform/wait.ts'
 import { describeServing, operationsOf } from '../../serving/openapi/document.ts'
-import { callsOf, examplesOf, shapeFaults, shortened, withAnswer } from './page.ts'
+import { callsOf, examplesOf, type ShownCall, shapeFaults, shortened, withAnswer } from './page.ts'
 import { startDocumented } from './scene.ts'
 
 const file = new URL('../API.md', import.meta.url)
@@ -25,24 +26,29 @@ test('examples of /openapi.json are those of the page (else: npm run docs)', (t)
   t.deepEqual(JSON.parse(readFileSync(examples, 'utf8')), JSON.parse(examplesOf(page)))
 })
 
+/** What a call prints. The status is asked of curl itself; the page does not show that. */
+async function executed({ title, script }: ShownCall, env: NodeJS.ProcessEnv): Promise<string> {
+  const curl = `curl() { command curl --fail-with-body "$@"; }\n${script}`
+  const { stdout } = await run('bash', ['-c', curl], { env: { ...process.env, ...env } }).catch(
+    (error: { code: number; stdout: string }) => {
+      if (error.code === 28) return error // --max-time of a stream
+      throw new Error(`${title}: curl ended with ${error.code}: ${error.stdout}`)
+    },
+  )
+  return stdout
+}
+
 test('each call answers as shown', async (t) => {
   const scene = await startDocumented(t)
   let updated = page
   for (const call of callsOf(page)) {
     const env = await scene.before(call)
-    // The status is asked of curl itself; the page does not show that.
-    const curl = `curl() { command curl --fail-with-body "$@"; }\n${call.script}`
-    const { stdout } = await run('bash', ['-c', curl], { env: { ...process.env, ...env } }).catch(
-      (error: { code: number; stdout: string }) => {
-        if (error.code === 28) return error // --max-time of a stream
-        throw new Error(`${call.title}: curl ended with ${error.code}: ${error.stdout}`)
-      },
-    )
     if (call.title === 'GET /v1/live') {
-      t.regex(stdout, /event: counts\ndata: \{"boundary"/)
+      const seen = async () => /event: counts\ndata: \{"boundary"/.test(await executed(call, env))
+      await until(seen, { what: 'counts are streamed before curl gives up' })
       continue
     }
-    const answer: unknown = JSON.parse(stdout)
+    const answer: unknown = JSON.parse(await executed(call, env))
     scene.after(answer)
     updated = withAnswer(updated, call, shortened(answer))
     if (process.env.UPDATE_DOCS) continue

@@ -81,13 +81,14 @@ export function testRealClicksReplayed(test: TestFn, stack: TestStack): void {
     const { servingUrl, key } = instance
     const gross = (counts: Record<string, Record<string, number>>) =>
       Object.values(counts).reduce((sum, row) => sum + (row.gross ?? 0), 0)
-    await until(async () => gross(await reportByHour(servingUrl, key, range)) === sent.length, {
-      everyMs: 100,
-      what: 'every click is in a report',
-    })
+    const withAll = async () => {
+      const counts = await reportByHour(servingUrl, key, range)
+      return gross(counts) === sent.length ? counts : undefined
+    }
+    const live = await until(withAll, { everyMs: 100, what: 'every click is in a report' })
     const judged = await readJudged(instance.settings)
     const spoken = countByHour(judged, judged as readonly { status: Status }[])
-    checkCounts(t, await reportByHour(servingUrl, key, range), spoken, stack.uniquesError)
+    checkCounts(t, live, spoken, stack.uniquesError)
     t.deepEqual(await reportByHour(servingUrl, key, range, 'final'), {}, 'nothing is final yet')
 
     clock.advance(26 * hourMs)

@@ -123,7 +123,7 @@ export function testKilledUnderLoad(test: TestFn, stack: TestStack): void {
       const expected = countedIn(from, to)
       const isThere = async () => {
         const [row] = (await totals(from, to)).data
-        return row?.gross_click_count === expected.gross_click_count && row
+        return row?.gross_click_count === expected.gross_click_count ? row : undefined
       }
       const what = `${JSON.stringify(expected)} from ${new Date(from).toISOString()}`
       t.like(await until(isThere, { everyMs: 100, what }), expected)

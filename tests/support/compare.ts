@@ -18,6 +18,7 @@ import { hourOf } from '#schemas/paths.ts'
 import { alarmingClasses, type DifferenceClass } from '#schemas/reconciliation.ts'
 import { nameDifferences } from '../../batch-layer/reconcile/differences.ts'
 import { scratchDir } from './contract.ts'
+import { askServing } from './processes.ts'
 
 /** `hour ad` -> counts by status, and distinct visitors of valid clicks. */
 export type HourCounts = Record<string, Record<string, number>>
@@ -88,6 +89,11 @@ export function checkCounts(
   t.deepEqual(Object.fromEntries(forgiven), expected)
 }
 
+interface ReportPage {
+  readonly meta: { readonly next: string | null }
+  readonly data: readonly Record<string, string & number>[]
+}
+
 /** Counts per ad and hour, as a report answers them. */
 export async function reportByHour(
   servingUrl: string,
@@ -106,16 +112,9 @@ export async function reportByHour(
         'gross_click_count,click_count,duplicate_click_count,fraudulent_click_count,unique_user_count',
       ...(cursor ? { cursor } : {}),
     })
-    const answer = await fetch(`${servingUrl}/v1/reports/clicks/timeseries?${query}`, {
-      headers: { authorization: `Bearer ${key}` },
-    })
-    const body = (await answer.json()) as {
-      detail?: string
-      meta: { next: string | null }
-      data: Record<string, string & number>[]
-    }
-    if (!answer.ok) throw new Error(body.detail)
-    for (const row of body.data) {
+    const path = `/v1/reports/clicks/timeseries?${query}`
+    const { meta, data }: ReportPage = await askServing(servingUrl, key, path)
+    for (const row of data) {
       counts[`${row.time} ${row.ad_id}`] = {
         gross: Number(row.gross_click_count),
         valid: Number(row.click_count),
@@ -124,7 +123,7 @@ export async function reportByHour(
         visitors: Number(row.unique_user_count),
       }
     }
-    cursor = body.meta.next
+    cursor = meta.next
   } while (cursor)
   return counts
 }

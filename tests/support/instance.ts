@@ -8,6 +8,7 @@ import type { JudgedClick } from '#schemas/fields.ts'
 import { topics } from '#schemas/topics.ts'
 import { type RunningInstance, startAll } from '../../cli/start.ts'
 import { scratchDir } from './contract.ts'
+import { askServing } from './processes.ts'
 
 export interface TestInstance extends RunningInstance {
   readonly settings: Settings
@@ -37,17 +38,11 @@ export async function startInstance(
   const settings = readSettings(env)
   const instance = await startAll(settings, { quiet: true, ...(clock ? { clock } : {}) })
   t.teardown(() => instance.close())
-  const call = async <T>(path: string, init: RequestInit): Promise<T> => {
-    const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json' }
-    const answer = await fetch(`${instance.servingUrl}${path}`, { ...init, headers })
-    if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`)
-    return (await answer.json()) as T
-  }
   return {
     ...instance,
     ...{ settings, env, key },
-    ask: (path) => call(path, {}),
-    post: (path, body) => call(path, { method: 'POST', body: JSON.stringify(body) }),
+    ask: (path) => askServing(instance.servingUrl, key, path),
+    post: (path, body) => askServing(instance.servingUrl, key, path, body),
   }
 }
 

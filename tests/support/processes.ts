@@ -93,9 +93,11 @@ export const ingestUrlOf = (program: Program) => urlOf(program, 'ingest')
 /** Where serving of this program listens, once it does. */
 export const servingUrlOf = (program: Program) => urlOf(program, 'serving')
 
+const notNow = new Set([429, 503, 504])
+
 /**
- * Asks serving, as JSON; again while it says when to come back: that is an honest refusal, as while an
- * hour is being loaded or a server has just come back.
+ * Asks serving, as JSON; again while it cannot answer for the moment: that is an honest refusal, as while
+ * an hour is being loaded or a server has just come back.
  */
 export async function askServing<T>(
   url: string,
@@ -110,7 +112,7 @@ export async function askServing<T>(
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     })
     const text = await answer.text()
-    if (answer.headers.has('retry-after')) return undefined
+    if (notNow.has(answer.status) && answer.headers.has('retry-after')) return undefined
     if (!answer.ok) throw new Error(`${path}: ${answer.status} ${text}`)
     return { told: JSON.parse(text) as T }
   }
