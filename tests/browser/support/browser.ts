@@ -11,7 +11,8 @@ import { type Browser, chromium, type Page } from 'playwright-core'
 
 const flags =
   '--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync'
-const deadlineMs = 20_000
+/** Longer than a page takes on the busiest machine. */
+const deadlineMs = 120_000
 
 function findChromium(): string | undefined {
   if (process.env.CHROMIUM) return process.env.CHROMIUM
@@ -28,7 +29,9 @@ if (!executablePath) {
 
 test.before(async (t) => {
   if (!executablePath) return
-  t.context.browser = await chromium.launch({ executablePath, args: flags.split(' ') })
+  t.context.browser = await chromium.launch({
+    ...{ executablePath, args: flags.split(' '), timeout: deadlineMs },
+  })
 })
 test.after.always(async (t) => {
   await t.context.browser?.close()
