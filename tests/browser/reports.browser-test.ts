@@ -96,6 +96,28 @@ inBrowser('the boundary keeps its place when the chart changes its size', async 
   )
 })
 
+inBrowser('what is pointed at stays when the chart changes its size', async (t) => {
+  const { page } = await openReports(t, { search: searchOf(settledDay()) })
+  await loaded(page)
+  await page.locator('#chart').focus()
+  await page.keyboard.press('Home')
+  const tip = page.locator('.tip')
+  const first = await tip.textContent()
+  for (const width of ['500px', '900px']) {
+    await page.evaluate(async (to) => {
+      const { document, requestAnimationFrame } = Object(globalThis)
+      document.querySelector('#chart').style.width = to
+      for (let i = 0; i < 4; i++) await new Promise((resolve) => requestAnimationFrame(resolve))
+    }, width)
+    t.true(await tip.isVisible(), width)
+    t.is(await tip.textContent(), first)
+  }
+  await page.keyboard.press('ArrowRight')
+  t.not(await tip.textContent(), first)
+  await page.locator('#chart').blur()
+  t.false(await tip.isVisible())
+})
+
 inBrowser('a click on a country filters: address, requests and numbers', async (t) => {
   const { page, fixture, faults } = await openReports(t, { search: searchOf(settledDay()) })
   await loaded(page)

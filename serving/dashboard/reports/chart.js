@@ -44,6 +44,8 @@ export function createChart(container, onZoom) {
   /** @type {any} */
   let plot
   let shape = ''
+  /** Start of the bucket that the tip is about. */
+  let pointed
   const boundary = h(
     'div',
     { class: 'boundary', 'data-testid': 'boundary', hidden: true },
@@ -53,9 +55,15 @@ export function createChart(container, onZoom) {
   container.append(tip)
 
   const rebuild = () => {
+    const was = pointed
     plot?.destroy()
+    // Who steps through the bars goes on where they were: a scroll bar that appears is enough to come here.
+    const ready = (u) => {
+      const bucket = view.buckets.find(({ start }) => start === was)
+      if (bucket) pointAt(u, bucket)
+    }
     plot = new uPlot(
-      options(container, () => view, { zoomed, showTip, drawn }),
+      options(container, () => view, { zoomed, showTip, drawn, ready }),
       dataOf(view),
       container,
     )
@@ -70,6 +78,7 @@ export function createChart(container, onZoom) {
   }
   const showTip = (index) => {
     const bucket = index === null || index === undefined ? undefined : view?.buckets[index]
+    pointed = bucket?.start
     tip.hidden = !bucket
     if (!bucket) return
     fillTip(tip, bucket, view)
@@ -97,13 +106,17 @@ export function createChart(container, onZoom) {
     const index = stepOf(event.key, plot?.cursor.idx, view?.buckets)
     if (index === undefined) return
     event.preventDefault()
-    const { start, end } = view.buckets[index]
-    plot.setCursor({ left: plot.valToPos((start + end) / 2000, 'x'), top: 10 })
+    pointAt(plot, view.buckets[index])
     container.setAttribute('aria-valuenow', String(index))
     container.setAttribute('aria-valuetext', bucketText(view.buckets[index], view))
   })
   container.addEventListener('blur', () => plot?.setCursor({ left: -10, top: -10 }))
   return { draw }
+}
+
+/** Only where scales are settled. */
+function pointAt(plot, { start, end }) {
+  plot.setCursor({ left: plot.valToPos((start + end) / 2000, 'x'), top: 10 })
 }
 
 /** What cannot be changed in a living uPlot: size, zone and granularity (axes), colours. */
@@ -126,7 +139,7 @@ function dataOf({ buckets, hidden }) {
   return [buckets.map(({ start }) => start / 1000), tops]
 }
 
-function options(container, viewNow, { zoomed, showTip, drawn }) {
+function options(container, viewNow, { zoomed, showTip, drawn, ready }) {
   const { colours, timeZone } = viewNow()
   const axis = { stroke: colours.muted, font: '12px system-ui, sans-serif', ticks: { show: false } }
   const narrow = container.clientWidth < 480
@@ -166,6 +179,7 @@ function options(container, viewNow, { zoomed, showTip, drawn }) {
     hooks: {
       drawClear: [(u) => paintUnsettled(u, viewNow().boundary, colours.unsettled)],
       draw: [(u) => paintBars(u, viewNow()), drawn],
+      ready: [ready],
       setCursor: [
         (u) =>
           showTip(
