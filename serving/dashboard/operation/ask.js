@@ -1,6 +1,7 @@
 // Questions before acts: a dialog that names the act and what it does, with the keyboard's focus on the
 // way out, not on the act.
 import { h } from '../shared/dom.js'
+import { rememberFocus } from '../shared/table.js'
 
 /**
  * @param {object} question
@@ -29,14 +30,14 @@ export function ask({ title, words, act, wantsReason = false }) {
       ),
     ),
   )
-  const before = document.activeElement
+  const focusBack = rememberFocus()
   document.body.append(dialog)
   dialog.showModal()
   return new Promise((resolve) => {
     dialog.addEventListener('close', () => {
       const isYes = dialog.returnValue === 'yes'
       dialog.remove()
-      before?.focus?.()
+      focusBack()
       resolve(isYes ? { reason: reason.value.trim() } : undefined)
     })
   })

@@ -47,10 +47,24 @@ export function redraw(place, values, draw) {
   const text = JSON.stringify(values)
   if (drawn.get(place) === text) return
   drawn.set(place, text)
-  const active = document.activeElement
-  const focused = place.contains(active) ? active.getAttribute('data-focus') : null
+  const focusBack = place.contains(document.activeElement) ? rememberFocus(place) : undefined
   place.replaceChildren(...draw().filter((part) => part !== undefined))
-  if (focused !== null) place.querySelector(`[data-focus="${CSS.escape(focused)}"]`)?.focus()
+  focusBack?.()
+}
+
+/**
+ * @param {Element | null} [place] where it is drawn anew
+ * @returns gives the focus back to what has it now, or to what was drawn in its stead
+ */
+export function rememberFocus(place) {
+  const active = document.activeElement
+  const within = place ?? active?.closest('section')
+  const name = active?.getAttribute('data-focus')
+  return () => {
+    const anew = name ? within?.querySelector(`[data-focus="${CSS.escape(name)}"]`) : undefined
+    const same = active?.isConnected ? active : anew
+    same?.focus()
+  }
 }
 
 /** @type {WeakMap<Element, string>} */

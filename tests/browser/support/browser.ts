@@ -117,6 +117,7 @@ export async function looksFine(t: T, page: Page, name: string): Promise<void> {
     await page.emulateMedia({ colorScheme })
     await page.setViewportSize({ width, height: 800 })
     const look = `${name}-${colorScheme}-${width}`
+    await page.locator('main[data-stale=true]').waitFor({ state: 'detached' }) // dimmed
     t.deepEqual(await violations(page), [], look)
     t.false(await isTooWide(page), look)
     await page.screenshot({ path: path.join(screenshots, `${look}.png`), fullPage: true })
