@@ -1,19 +1,11 @@
 // Monitoring in both shapes: one process with every layer, and a layer as a process of its own.
-import { createServer } from 'node:net'
 import test from 'ava'
 import { readSettings } from '#platform/config.ts'
 import { until } from '#platform/wait.ts'
 import { runLayer } from '../cli/layers.ts'
+import { freePort } from '../infra/local/ports.ts'
 import { scratchDir } from './support/contract.ts'
 import { startInstance } from './support/instance.ts'
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const address = server.address()
-  await new Promise((resolve) => server.close(resolve))
-  return typeof address === 'object' && address ? address.port : 0
-}
 
 const numberOf = (text: string, sample: string) =>
   Number(

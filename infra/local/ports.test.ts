@@ -2,7 +2,7 @@ import { createServer } from 'node:net'
 import { isDeepStrictEqual } from 'node:util'
 import test from 'ava'
 import { until } from '#platform/wait.ts'
-import { freePortBase, takenPorts } from './ports.ts'
+import { freePort, freePortBase, takenPorts } from './ports.ts'
 import { portsInBlock } from './state.ts'
 
 test('a port on which something listens is taken, the others of the block are not', async (t) => {
@@ -19,7 +19,10 @@ test('a port on which something listens is taken, the others of the block are no
 })
 
 test('free ports are below those of outgoing connections', async (t) => {
-  for (let i = 0; i < 5; i++) t.true((await freePortBase()) + portsInBlock <= 32_768)
+  for (let i = 0; i < 5; i++) {
+    t.true((await freePortBase()) + portsInBlock <= 32_768)
+    t.true((await freePort()) < 32_768)
+  }
 })
 
 const untilTaken = (base: number, ports: readonly number[]) =>

@@ -1,4 +1,4 @@
-// Ports of a stack: one block, fixed, given or free. Free ones lie below the range from which the
+// Ports of a stack: one block, fixed, given or free. All free ones lie below the range from which the
 // system takes ports for outgoing connections: there, a client that keeps trying to reach a dead
 // server can end up connected to itself, on the very port that the server wants back.
 import { createServer } from 'node:net'
@@ -27,12 +27,18 @@ export function isFree(port: number): Promise<boolean> {
   return promise
 }
 
-/** A block on which nothing listens. @throws Error where none is found */
-export async function freePortBase(): Promise<number> {
-  const blocks = Math.floor((freeRange.end - freeRange.start) / portsInBlock)
+/** The first port of a block on which nothing listens. @throws Error where none is found */
+export const freePortBase = (): Promise<number> =>
+  findFree(portsInBlock, async (base) => (await takenPorts(base)).length === 0)
+
+/** One port on which nothing listens. @throws Error where none is found */
+export const freePort = (): Promise<number> => findFree(1, isFree)
+
+async function findFree(size: number, areFree: (port: number) => Promise<boolean>) {
+  const blocks = Math.floor((freeRange.end - freeRange.start) / size)
   for (let i = 0; i < triesMax; i++) {
-    const base = freeRange.start + Math.floor(Math.random() * blocks) * portsInBlock
-    if ((await takenPorts(base)).length === 0) return base
+    const port = freeRange.start + Math.floor(Math.random() * blocks) * size
+    if (await areFree(port)) return port
   }
-  throw new Error(`no ${portsInBlock} free ports in a row after ${triesMax} tries`)
+  throw new Error(`no ${size} free ports in a row after ${triesMax} tries`)
 }

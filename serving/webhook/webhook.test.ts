@@ -5,6 +5,7 @@ import { signWebhook, verifyWebhook } from '#core/webhook-signature.ts'
 import type { Catalogue, Queryable } from '#platform/catalogue/port.ts'
 import { createLease } from '#platform/lease.ts'
 import { until } from '#platform/wait.ts'
+import { freePort } from '../../infra/local/ports.ts'
 import { openTestCatalogue } from '../../tests/support/catalogue.ts'
 import { seed } from '../../tests/support/random-clicks.ts'
 import { startWebhook } from './webhook.ts'
@@ -28,7 +29,13 @@ async function receiver(t: ExecutionContext, handle: Handler, port = 0) {
     t.true(verifyWebhook(secret, text, signature, Date.now()))
     handle(JSON.parse(text), response, request)
   })
-  await new Promise<void>((done) => server.listen(port, '127.0.0.1', done))
+  const listens = () =>
+    new Promise<boolean>((done) => {
+      server.once('error', () => done(false))
+      server.listen(port, '127.0.0.1', () => done(true))
+    })
+  // A process that another thread is just launching holds, for a moment, what this one has closed.
+  await until(listens, { what: `it listens on ${port}` })
   const stop = () =>
     new Promise<void>((done) => {
       server.close(() => done())
@@ -130,7 +137,7 @@ test('a receiver that dies gets the rest when it is back; a sender that dies is 
     response.writeHead(200).end('ok')
   }
   await restate(catalogue, 5)
-  const first = await receiver(t, take)
+  const first = await receiver(t, take, await freePort())
   const one = start(t, catalogue, first.url, 'node-1')
   await until(() => seen.length >= 5, { ...poll, what: 'the first five' })
   await first.stop()

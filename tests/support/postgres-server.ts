@@ -2,12 +2,12 @@
 // root; then it runs as the user postgres.
 import { execFile, execFileSync, spawn } from 'node:child_process'
 import { chmodSync, chownSync, readdirSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import type { ExecutionContext } from 'ava'
 import { Client } from 'pg'
 import { until } from '#platform/wait.ts'
+import { freePort } from '../../infra/local/ports.ts'
 import { scratchDir } from './contract.ts'
 
 const startTimeoutMs = 20_000
@@ -31,15 +31,6 @@ function lesserUser(): User | undefined {
   const idOf = (flag: string) =>
     Number(execFileSync('id', [flag, 'postgres'], { encoding: 'utf8' }))
   return { uid: idOf('-u'), gid: idOf('-g') }
-}
-
-async function freePort(): Promise<number> {
-  const { promise, resolve } = Promise.withResolvers<number>()
-  const server = createServer().listen(0, '127.0.0.1', () => {
-    const address = server.address()
-    server.close(() => resolve(typeof address === 'object' && address ? address.port : 0))
-  })
-  return promise
 }
 
 export interface PostgresServer {
