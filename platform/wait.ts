@@ -13,14 +13,21 @@ export function backoffMs(attempt: number, maxMs = 5_000): number {
   return full / 2 + Math.random() * (full / 2)
 }
 
-/** The result of `work`, if it comes in time. @throws ClickledgerError `unavailable` */
-export async function within<T>(work: Promise<T>, ms: number): Promise<T> {
+/**
+ * The result of `work`, if it comes in time.
+ * @param fault - makes the error of one that does not
+ * @throws ClickledgerError `unavailable`, or what `fault` makes
+ */
+export async function within<T>(
+  work: Promise<T>,
+  ms: number,
+  fault: () => Error = () => new ClickledgerError('unavailable', `no answer in ${ms} ms`),
+): Promise<T> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(
-      () => reject(new ClickledgerError('unavailable', `no answer in ${ms} ms`)),
-      ms,
-    )
+    // Timers come first in a turn: after one in which the process was busy, or stood still with its machine,
+    // an answer may lie there that came long ago.
+    timer = setTimeout(() => setImmediate(() => reject(fault())), ms)
   })
   try {
     return await Promise.race([work, late])

@@ -3,6 +3,7 @@
 import type { Registry } from 'prom-client'
 import type { Queryable } from '#platform/catalogue/port.ts'
 import type { Readiness } from '#platform/layer.ts'
+import { within } from '#platform/wait.ts'
 import type { Answers } from '../answer.ts'
 import type { Visit } from '../visit.ts'
 import type { Wal } from '../wal/wal.ts'
@@ -31,16 +32,12 @@ export interface IngestReadiness extends Readiness {
 
 export function createHealth(options: HealthOptions) {
   const { wal, catalogue, registry, answers } = options
-  const checkCatalogue = rememberBriefly(async () => {
-    const late = new Promise<boolean>((resolve) => {
-      setTimeout(() => resolve(false), catalogueTimeoutMs).unref()
-    })
-    const asked = catalogue.query('SELECT 1').then(
+  const checkCatalogue = rememberBriefly(() =>
+    within(catalogue.query('SELECT 1'), catalogueTimeoutMs).then(
       () => true,
       () => false,
-    )
-    return Promise.race([asked, late])
-  })
+    ),
+  )
 
   const readiness = async (): Promise<IngestReadiness> => {
     const { depthBytes, failing } = wal.writer

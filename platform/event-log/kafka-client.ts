@@ -7,6 +7,7 @@ import { constants, zstdCompress, zstdDecompress } from 'node:zlib'
 import kafkajs from 'kafkajs'
 import { ClickledgerError } from '#schemas/errors.ts'
 import type { Settings } from '../config.ts'
+import { within as inTime } from '../wait.ts'
 
 const connectionTimeoutMs = 2_000
 const authenticationTimeoutMs = 5_000
@@ -217,20 +218,12 @@ export const hasType = (error: unknown, ...types: readonly string[]): boolean =>
   )
 
 /** A promise of kafkajs that may never settle, bounded. What it was doing may still happen. */
-export async function within<T>(ms: number, what: string, work: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      const error = new Error(`Kafka did not answer within ${ms} ms: ${what}`)
-      error.name = 'DeadlinePassed'
-      reject(error)
-    }, ms)
+export function within<T>(ms: number, what: string, work: Promise<T>): Promise<T> {
+  return inTime(work, ms, () => {
+    const error = new Error(`Kafka did not answer within ${ms} ms: ${what}`)
+    error.name = 'DeadlinePassed'
+    return error
   })
-  try {
-    return await Promise.race([work, late])
-  } finally {
-    clearTimeout(timer)
-  }
 }
 
 const loginTypes = [
