@@ -54,9 +54,7 @@ test('killed under load: no answered click is lost', async (t) => {
   const last = await startIngest(t, settings)
   await until(
     async () => (await last.get('/readyz').then((r) => r.text())).includes('"wal_depth_clicks":0'),
-    {
-      what: 'everything is shipped',
-    },
+    { what: 'everything is shipped' },
   )
   const inLog = new Set((await clicksInLog(settings, answered.size)).map((c) => c.event_id))
   t.deepEqual(

@@ -366,9 +366,7 @@ test('the event log away: clicks are accepted until the WAL is full, and none is
   const clicks = await clicksInLog(settings, accepted.size)
   t.deepEqual(clicks.map((c) => c.event_id).sort(), [...accepted].sort())
   t.is(clicks.length, accepted.size)
-  await until(async () => (await second.get('/readyz')).status === 200, {
-    what: 'ready',
-  })
+  await until(async () => (await second.get('/readyz')).status === 200, { what: 'ready' })
   t.true((await second.get('/click/ad-1')).headers.has('x-click-id'))
 })
 

@@ -63,9 +63,7 @@ for (const name of ['speed', 'archive'] as const) {
     const layer = await runLayer(name, settings)
     const ask = (path: string) => fetch(`http://127.0.0.1:${port}${path}`)
     t.is((await ask('/livez')).status, 200)
-    await until(async () => (await ask('/readyz')).ok, {
-      what: 'the layer is ready',
-    })
+    await until(async () => (await ask('/readyz')).ok, { what: 'the layer is ready' })
     const text = await (await ask('/metrics')).text()
     t.is(numberOf(text, `clickledger_${name}_lag_records{partition="3"`), 0)
     await layer.close()

@@ -26,6 +26,4 @@ test('free ports are below those of outgoing connections', async (t) => {
 })
 
 const untilTaken = (base: number, ports: readonly number[]) =>
-  until(async () => isDeepStrictEqual(await takenPorts(base), ports), {
-    what: `taken: ${ports}`,
-  })
+  until(async () => isDeepStrictEqual(await takenPorts(base), ports), { what: `taken: ${ports}` })

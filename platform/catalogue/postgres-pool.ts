@@ -10,7 +10,7 @@ import type { Queryable, SqlValue } from './port.ts'
 import { faultOf } from './postgres-faults.ts'
 
 /** How long each thing may take. The server's limits come first, so that it says what was wrong. */
-const timeouts = {
+export const timeouts = {
   connectMs: 5_000,
   /** A writer that stops in the middle (hung, unreachable) frees the lock after this. */
   idleInTransactionMs: 5_000,

@@ -188,9 +188,7 @@ test('ETag: 304 while nothing changed; another when clicks come, runs are publis
 
   fixture.olap.applied = [1]
   // Facts are shared for 200 ms.
-  await until(async () => (await ask(url, tag)) === 200, {
-    what: 'new clicks seen',
-  })
+  await until(async () => (await ask(url, tag)) === 200, { what: 'new clicks seen' })
   t.is(await ask(settled, settledTag), 304, 'they change nothing below it')
 
   await publishRun(fixture, 'run-1', boundary - hourMs)

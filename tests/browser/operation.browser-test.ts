@@ -82,9 +82,7 @@ inBrowser('freshness, boundary, reconciliation, dead letters', async (t) => {
     { key: 'k', value: Buffer.from('no click at all'), timestamp: end },
   ])
   const letters = async () => (await instance.ask<{ data: unknown[] }>('/v1/dead-letters')).data
-  await until(async () => (await letters()).length > 0, {
-    what: 'a dead letter',
-  })
+  await until(async () => (await letters()).length > 0, { what: 'a dead letter' })
   const compared = async () =>
     (
       await instance.ask<{ data: unknown[] }>(

@@ -149,9 +149,7 @@ export function testBatchEqualsNaive(test: TestFn, stack: TestStack): void {
     await layers.judged()
     await stack.addPartitions(layers.settings, 5)
     const ends = () => layers.log.endOffsets(topics.raw.name)
-    await until(async () => (await ends()).length === 5, {
-      what: 'the new partitions are there',
-    })
+    await until(async () => (await ends()).length === 5, { what: 'the new partitions are there' })
     await layers.append(clicksIn(start, 2 * hourMs, 22))
     t.true(
       (await ends()).slice(2).some((end) => end > 0),

@@ -18,7 +18,7 @@ import test, { type ExecutionContext } from 'ava'
 import { readSettings } from '#platform/config.ts'
 import { until } from '#platform/wait.ts'
 import { type Load, loadAds, seededRandom, startLoad } from '../support/click-load.ts'
-import { checkConservation, untilJudged } from '../support/conservation.ts'
+import { checkConservation, untilJudged, untilShipped } from '../support/conservation.ts'
 import { scratchDir } from '../support/contract.ts'
 import { askServing, ingestUrlOf, servingUrlOf, startProgram } from '../support/processes.ts'
 import { seed } from '../support/random-clicks.ts'
@@ -94,14 +94,6 @@ async function untilRefused({ ledger }: Load, disk?: FullDisk): Promise<void> {
     return ledger.refused.size > refused + 50
   }
   await until(isRefusing, { ...poll, what: 'clicks are refused' })
-}
-
-const untilShipped = (ingestUrl: string) => {
-  const isShipped = async () => {
-    const answer = await fetch(`${ingestUrl}/readyz`)
-    return ((await answer.json()) as { wal_depth_clicks: number }).wal_depth_clicks === 0
-  }
-  return until(isShipped, { ...poll, what: 'the write-ahead log is shipped' })
 }
 
 test('the event log away and the write-ahead log at its limit: nothing accepted is lost', async (t) => {

@@ -11,6 +11,7 @@ import {
   checkConservation,
   naiveByHour,
   untilJudged,
+  untilShipped,
   viewsByHour,
 } from '../support/conservation.ts'
 import { startLayers } from '../support/layers.ts'
@@ -87,11 +88,7 @@ export function testKilledUnderLoad(test: TestFn, stack: TestStack): void {
     await load.stop()
 
     const settings = readSettings(env)
-    const isShipped = async () => {
-      const answer = await fetch(`${running.ingestUrl}/readyz`)
-      return ((await answer.json()) as { wal_depth_clicks: number }).wal_depth_clicks === 0
-    }
-    await until(isShipped, { everyMs: 50, what: 'the log is shipped' })
+    await untilShipped(running.ingestUrl)
     await untilJudged(settings)
     const { raw, judged, figures } = await checkConservation(t, settings, load.ledger)
 

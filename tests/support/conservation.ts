@@ -42,6 +42,15 @@ export async function readJudgedClicks(log: EventLog): Promise<JudgedClick[]> {
   return records.map(({ value }) => JSON.parse(Buffer.from(value).toString('utf8')))
 }
 
+/** Waits until a node of ingest has shipped all that its write-ahead log holds. */
+export async function untilShipped(ingestUrl: string): Promise<void> {
+  const isShipped = async () => {
+    const answer = await fetch(`${ingestUrl}/readyz`)
+    return ((await answer.json()) as { wal_depth_clicks: number }).wal_depth_clicks === 0
+  }
+  await until(isShipped, { everyMs: 20, what: 'the write-ahead log is shipped' })
+}
+
 /** Waits until the speed layer, which runs elsewhere, has judged all that clicks.raw holds. */
 export async function untilJudged(settings: Settings): Promise<void> {
   const log = await openEventLog(settings, Date.now)

@@ -13,7 +13,13 @@ import { groups, topics } from '#schemas/topics.ts'
 import { startServer } from '../../bench/support/servers.ts'
 import { type Load, loadAds, seededRandom, startLoad } from './click-load.ts'
 import { checkCounts } from './compare.ts'
-import { checkConservation, naiveByHour, untilJudged, viewsByHour } from './conservation.ts'
+import {
+  checkConservation,
+  naiveByHour,
+  untilJudged,
+  untilShipped,
+  viewsByHour,
+} from './conservation.ts'
 import { scratchDir } from './contract.ts'
 import { startLayers } from './layers.ts'
 import {
@@ -147,10 +153,6 @@ export async function startUnderLoad(
     await log?.close()
     return committed?.reduce((sum, n) => sum + n, 0)
   }
-  const isShipped = async () => {
-    const answer = await fetch(`${load.target}/readyz`)
-    return ((await answer.json()) as { wal_depth_clicks: number }).wal_depth_clicks === 0
-  }
   const checkSealed = async (raw: Parameters<typeof naiveByHour>[0]) => {
     const later = { ...env, CLICKLEDGER_LATENESS: 'PT10M' }
     const layers = await startLayers(later, Date.now() + 2 * hourMs)
@@ -189,7 +191,7 @@ export async function startUnderLoad(
     },
     async finish() {
       await load.stop()
-      await until(isShipped, { ...deadline, what: 'the write-ahead log is shipped' })
+      await untilShipped(String(load.target))
       await untilJudged(settings)
       const { raw, judged, figures } = await checkConservation(t, settings, load.ledger)
       const isCounted = async () => (await counted()) === judged.length

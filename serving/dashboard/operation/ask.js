@@ -1,7 +1,6 @@
 // Questions before acts: a dialog that names the act and what it does, with the keyboard's focus on the
 // way out, not on the act.
-import { h } from '../shared/dom.js'
-import { rememberFocus } from '../shared/table.js'
+import { h, rememberFocus } from '../shared/dom.js'
 
 /**
  * @param {object} question

@@ -63,3 +63,18 @@ export function keyed(parent, items, keyOf, create, update) {
 export function setText(element, text) {
   if (element && element.textContent !== text) element.textContent = text
 }
+
+/**
+ * @param {Element | null} [place] where it is drawn anew
+ * @returns gives the focus back to what has it now, or to what was drawn in its stead
+ */
+export function rememberFocus(place) {
+  const active = document.activeElement
+  const within = place ?? active?.closest('section')
+  const name = active?.getAttribute('data-focus')
+  return () => {
+    const anew = name ? within?.querySelector(`[data-focus="${CSS.escape(name)}"]`) : undefined
+    const same = active?.isConnected ? active : anew
+    same?.focus()
+  }
+}

@@ -1,6 +1,6 @@
 // Tables, all alike: a caption or a label, heads with scope, numbers to the right, and a place that
 // scrolls by keyboard where the window is narrower than the table.
-import { h } from './dom.js'
+import { h, rememberFocus } from './dom.js'
 
 /**
  * @template T
@@ -50,21 +50,6 @@ export function redraw(place, values, draw) {
   const focusBack = place.contains(document.activeElement) ? rememberFocus(place) : undefined
   place.replaceChildren(...draw().filter((part) => part !== undefined))
   focusBack?.()
-}
-
-/**
- * @param {Element | null} [place] where it is drawn anew
- * @returns gives the focus back to what has it now, or to what was drawn in its stead
- */
-export function rememberFocus(place) {
-  const active = document.activeElement
-  const within = place ?? active?.closest('section')
-  const name = active?.getAttribute('data-focus')
-  return () => {
-    const anew = name ? within?.querySelector(`[data-focus="${CSS.escape(name)}"]`) : undefined
-    const same = active?.isConnected ? active : anew
-    same?.focus()
-  }
 }
 
 /** @type {WeakMap<Element, string>} */
