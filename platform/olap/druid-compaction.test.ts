@@ -21,8 +21,16 @@ test('the newest week that is over and in pieces is joined', (t) => {
   t.is(joinedAt(days, next + 7 * dayMs - hourMs), week, 'not over yet')
   t.is(joinedAt([segment(next, 7), ...daysOf(week)], later), week, 'joined already')
   t.is(joinedAt([segment(next, 7), segment(week, 7)], later), undefined)
-  t.is(joinedAt([segment(next)], later), undefined, 'one day alone')
   t.is(joinedAt([], later), undefined)
+})
+
+test('a week of which a day is missing stays as it is', (t) => {
+  for (const day of [0, 3, 6]) {
+    const others = daysOf(next).toSpliced(day, 1)
+    t.is(joinedAt(others, later), undefined, `day ${day}`)
+    t.is(joinedAt([...daysOf(week), ...others], later), week)
+  }
+  t.is(joinedAt([segment(next)], later), undefined, 'one day alone')
 })
 
 test('a week that is parted again, or in which a day is newer, is in pieces', (t) => {

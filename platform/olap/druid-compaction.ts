@@ -29,7 +29,9 @@ const weekOf = (time: number): Interval => {
 }
 
 /**
- * The newest week before `time` that is in more pieces than one and small enough for one segment.
+ * The newest week before `time` that is in more pieces than one and small enough for one segment. All of its
+ * days must be there: a segment published over days that nothing was known of makes these days missing
+ * until it is loaded, and reports are refused so long.
  * @returns undefined: there is none
  */
 export function weekToJoin(
@@ -43,7 +45,9 @@ export function weekToJoin(
     const rows = [...mine].reduce((sum, segment) => sum + segment.rows, 0)
     const isWithin = [...mine].every((one) => one.start >= week.start && one.end <= week.end)
     const isSmall = rows <= segmentRowsMax
-    if (week.end <= time && pieces.length > 1 && isWithin && isSmall) return { week, pieces }
+    const covered = pieces.reduce((sum, piece) => sum + piece.end - piece.start, 0)
+    const isWhole = isWithin && covered === week.end - week.start
+    if (week.end <= time && pieces.length > 1 && isWhole && isSmall) return { week, pieces }
   }
   return undefined
 }

@@ -61,14 +61,16 @@ test.serial(
         everyMs: 200,
         what: `segments of ${expected} days`,
       })
-    await load('run-1', [sunday - dayMs, sunday, sunday + dayMs])
-    await become([1, 1, 1])
+    const days = Array.from({ length: 8 }, (_, i) => sunday + (i - 6) * dayMs)
+    const apart = days.map(() => 1)
+    await load('run-1', days)
+    await become(apart)
     await store.compactBefore(sunday + dayMs - 1)
-    await become([1, 1, 1])
+    await become(apart)
     await store.compactBefore(sunday + dayMs)
     await become([7, 1])
     await load('run-2', [sunday])
-    await become(Array(8).fill(1)) // of a day without rows, one that says so
+    await become(apart)
     const [all] = await store.query({
       ...{ start: sunday - dayMs, end: sunday + 2 * dayMs, boundary: sunday + 2 * dayMs },
       ...{ granularity: 'all', timeZone: 'UTC', dimensions: [], filters: [], limit: 1 },
