@@ -12,6 +12,7 @@ const all = { files: ['**/*.stack-test.ts', '!node_modules', '!data'], concurren
 // biome-ignore lint/style/noDefaultExport: ava reads the default export
 export default {
   extensions: ['js', 'ts'],
+  require: ['./tests/support/property-errors.ts'],
   timeout: '10m',
   ...(phases[process.env.STACK_TESTS ?? ''] ?? all),
 }
