@@ -5,6 +5,7 @@ import test, { type ExecutionContext } from 'ava'
 import type { ReportQuery } from '#core/report-query.ts'
 import type { JudgedClick } from '#schemas/fields.ts'
 import { hourMs, minuteMs } from '#schemas/paths.ts'
+import { answersDuring } from '../../tests/support/answers-during.ts'
 import { blankClick } from '../../tests/support/blank-clicks.ts'
 import { openDruid } from '../../tests/support/druid.ts'
 import { stackSettings } from '../../tests/support/stack.ts'
@@ -142,23 +143,17 @@ for (const metrics of [everything.metrics, ['click_count'] as const]) {
     `hours below the boundary change one by one, whole, never refused: ${metrics}`,
     async (t) => {
       const { store, objects } = await fill(t)
-      let reading = true
-      const seen: (readonly number[])[] = []
       const query = {
         ...everything,
         metrics,
         boundary: everything.end,
         granularity: 'hour' as const,
       }
-      const reader = (async () => {
-        while (reading) {
-          seen.push((await store.query(query)).map((row) => row.metrics.click_count ?? 0))
-        }
-      })()
-      await loadAll({ store, objects }, 'run-2', 170)
-      await loadAll({ store, objects }, 'run-3', 190)
-      reading = false
-      await reader
+      const ask = async () => (await store.query(query)).map((row) => row.metrics.click_count ?? 0)
+      const seen = await answersDuring(async () => {
+        await loadAll({ store, objects }, 'run-2', 170)
+        await loadAll({ store, objects }, 'run-3', 190)
+      }, ask)
       t.log(`${seen.length} answers`)
       t.true(seen.length > 5)
       const whole = (row: readonly number[]) =>
@@ -167,7 +162,7 @@ for (const metrics of [everything.metrics, ['click_count'] as const]) {
         seen.filter((row) => !whole(row)),
         [],
       )
-      t.deepEqual(seen.at(-1), [190, 190, 190, 190])
+      t.deepEqual(await ask(), [190, 190, 190, 190])
     },
   )
 }

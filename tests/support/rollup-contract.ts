@@ -14,6 +14,7 @@ import { metricNames } from '#schemas/metrics.ts'
 import { dayMs, hourMs, hourOf, minuteMs } from '#schemas/paths.ts'
 import { type Status, statuses } from '#schemas/verdicts.ts'
 import { createNaiveOlap, type NaiveClick } from '../../serving/testing/naive-olap.ts'
+import { answersDuring } from './answers-during.ts'
 import { blankClick } from './blank-clicks.ts'
 import { seed } from './random-clicks.ts'
 import { loadClicks, showHours } from './staged.ts'
@@ -121,20 +122,6 @@ async function naively(query: ReportQuery, batch: readonly JudgedClick[]) {
   const olap = createNaiveOlap()
   olap.batch.push(...batch.map((c): NaiveClick => ({ ...c, status: c.status as Status })))
   return byKey(await olap.query(query))
-}
-
-/** Does it, and asks again and again meanwhile. @returns all that was answered */
-async function answersDuring<T>(work: () => Promise<void>, ask: () => Promise<T>): Promise<T[]> {
-  const answers: T[] = []
-  let isDone = false
-  const asking = async () => {
-    while (!isDone) answers.push(await ask())
-  }
-  const working = work().finally(() => {
-    isDone = true
-  })
-  await Promise.all([working, asking()])
-  return answers
 }
 
 const codeOf = (error: unknown) => (error as { code?: string }).code
