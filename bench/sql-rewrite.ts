@@ -17,6 +17,7 @@ const pinned = (timeZone: string): Pinned => ({
   ...{ now: boundary + 2 * hourMs, boundary, timeZone },
   earliest: boundary - 365 * 24 * hourMs,
   dropped: { minute: [], hour: [] },
+  arriving: [],
   filters: [{ dimension: 'advertiser_id', kind: 'in', values: ['adv-1'] }],
 })
 

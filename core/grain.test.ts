@@ -104,6 +104,52 @@ test('no row could be coarser', (t) => {
   t.pass()
 })
 
+/** Ranges of hours, from the day in which a query begins; those that meet are one. */
+const hourRanges = fc
+  .array(fc.record({ from: fc.nat(96), length: fc.integer({ min: 1, max: 40 }) }), { maxLength: 3 })
+  .map((some) => {
+    const ranges: { from: number; to: number }[] = []
+    for (const { from, length } of some.toSorted((a, b) => a.from - b.from)) {
+      const last = ranges.at(-1)
+      if (last && last.to >= from) last.to = Math.max(last.to, from + length)
+      else ranges.push({ from, to: from + length })
+    }
+    return ranges
+  })
+
+test('what is arriving is left out, but for hours of a day of which some are published', (t) => {
+  t.log({ seed })
+  fc.assert(
+    fc.property(asked, hourRanges, (query, ranges) => {
+      const origin = Math.floor(query.start / dayMs) * dayMs
+      const arriving = ranges.map(({ from, to }) => ({
+        ...{ start: origin + from * hourMs, end: origin + to * hourMs },
+      }))
+      const { batch } = planGrains({ ...query, arriving })
+      const whole = splitByGrain(query).batch
+      const partAt = (parts: readonly GrainPart[], time: number) =>
+        parts.find((part) => part.start <= time && time < part.end)
+      for (let time = query.start; time < Math.min(query.end, query.boundary); time += minuteMs) {
+        const grain = partAt(whole, time)?.grain ?? 'minute'
+        const row = Math.floor(time / steps[grain]) * steps[grain]
+        const isArriving = arriving.some(
+          (hours) => hours.start <= row && hours.end >= row + steps[grain],
+        )
+        if (partAt(batch, time)?.grain !== (isArriving ? undefined : grain)) return false
+      }
+      return batch.every(
+        ({ start, end, grain }, i) =>
+          start < end &&
+          start % steps[grain] === 0 &&
+          end % steps[grain] === 0 &&
+          (i === 0 || start >= (batch[i - 1]?.end ?? 0)),
+      )
+    }),
+    { seed, numRuns: 60 },
+  )
+  t.pass()
+})
+
 const at = (text: string) => Date.parse(text)
 const shown = (parts: readonly GrainPart[]) =>
   parts.map(

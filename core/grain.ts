@@ -2,7 +2,7 @@
 // used only where the whole of it lies in the range, below the boundary, and in one bucket: days are
 // UTC days, so a day of New York is made of hours, and one of Kolkata needs minutes at its edges.
 import { ClickledgerError } from '#schemas/errors.ts'
-import { dayMs, hourMs } from '#schemas/paths.ts'
+import { dayMs, hourMs, minuteMs } from '#schemas/paths.ts'
 import { type Interval, splitAtBoundary } from './boundary.ts'
 import { bucketEnd, bucketStart, zoneOffsetMs } from './buckets.ts'
 import type { Dropped, ReportQuery } from './report-query.ts'
@@ -16,7 +16,7 @@ export interface GrainPart extends Interval {
 }
 
 export interface GrainSplit {
-  /** Of the batch view: in order, without gap or overlap. */
+  /** Of the batch view: in order, without overlap, and without gap but for what is arriving. */
   readonly batch: readonly GrainPart[]
   /** Answered by the speed view; undefined where empty. */
   readonly speed: Interval | undefined
@@ -24,7 +24,7 @@ export interface GrainSplit {
 
 type Asked = Pick<ReportQuery, 'start' | 'end' | 'boundary' | 'granularity' | 'timeZone'>
 
-const steps = { hour: hourMs, day: dayMs } as const
+const steps = { minute: minuteMs, hour: hourMs, day: dayMs } as const
 
 /** Cuts a range that lies in one bucket, or whose buckets are whole rows of `coarsest`. */
 function cut({ start, end }: Interval, coarsest: Grain): GrainPart[] {
@@ -111,12 +111,29 @@ export function droppedPart(
 
 const iso = (time: number) => new Date(time).toISOString()
 
+/** What is left of a part where rows that lie wholly in `gone` are not read. @param gone - in order */
+function without(part: GrainPart, gone: readonly Interval[]): GrainPart[] {
+  const step = steps[part.grain]
+  const left: GrainPart[] = []
+  let { start } = part
+  for (const range of gone) {
+    const from = Math.max(start, Math.ceil(range.start / step) * step)
+    const to = Math.min(part.end, Math.floor(range.end / step) * step)
+    if (from >= to) continue
+    if (start < from) left.push({ ...part, start, end: from })
+    start = to
+  }
+  return start < part.end ? [...left, { ...part, start }] : left
+}
+
 /**
  * Splits a query that is about to be asked.
  * @throws ClickledgerError `not-kept` where it needs rows that were dropped
  */
-export function planGrains(query: Asked & Pick<ReportQuery, 'dropped'>): GrainSplit {
-  const split = splitByGrain(query)
+export function planGrains(query: Asked & Pick<ReportQuery, 'dropped' | 'arriving'>): GrainSplit {
+  const { batch, speed } = splitByGrain(query)
+  const { arriving = [] } = query
+  const split = { batch: batch.flatMap((part) => without(part, arriving)), speed }
   const part = droppedPart(split.batch, query.dropped)
   if (!part) return split
   throw new ClickledgerError(

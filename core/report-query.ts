@@ -28,6 +28,11 @@ export interface ReportQuery {
   readonly boundary: number
   /** Absent: nothing was ever dropped. */
   readonly dropped?: Dropped
+  /**
+   * Hours that are being published for the first time, in order, those that adjoin as one: they count once
+   * they are published, and until then a store may show some of them or none. Absent: there are none.
+   */
+  readonly arriving?: readonly Interval[]
   readonly granularity: Granularity
   /** IANA name; decides where days, weeks and months begin. */
   readonly timeZone: string

@@ -1,6 +1,8 @@
 // The published boundary and the runs behind it, read for every request: two tiny queries, and no
 // cache that could answer with an old boundary after its speed clicks have been dropped.
+import type { Interval } from '#core/boundary.ts'
 import type { Queryable } from '#platform/catalogue/port.ts'
+import { dayMs, dayOf, hourMs } from '#schemas/paths.ts'
 
 export interface PublishedRun {
   readonly run_id: string
@@ -36,6 +38,36 @@ export async function publishedRuns(
     hours: Number(row.hours),
     published_at: Number(row.published_at),
   }))
+}
+
+/**
+ * Hours of [start, end) that are being published for the first time, in order, with those beside them of which
+ * nothing was ever published. To be read after `publishedRuns`: an hour that is published in between is then
+ * of a run that is not known yet, and not of one that is known and left out.
+ */
+export async function arrivingHours(
+  catalogue: Queryable,
+  start: number,
+  end: number,
+): Promise<Interval[]> {
+  const [span] = await catalogue.query<{ first: number | null; last: number | null }>(
+    `SELECT min(h.hour) AS first, max(h.hour) AS last
+     FROM runs r JOIN run_hours h ON h.run_id = r.run_id
+     WHERE r.status = 'publishing' AND h.published_at IS NULL AND h.hour >= $1 AND h.hour < $2
+       AND NOT EXISTS (SELECT 1 FROM published_hours p WHERE p.hour = h.hour)`,
+    [start, end],
+  )
+  if (span?.first == null || span.last == null) return []
+  // Whole days, so that no row of a day is read of which nothing is published.
+  const all = { start: dayOf(Number(span.first)), end: dayOf(Number(span.last)) + dayMs }
+  const published = await catalogue.query<{ hour: number }>(
+    'SELECT hour FROM published_hours WHERE hour >= $1 AND hour < $2 ORDER BY hour',
+    [all.start, all.end],
+  )
+  const hours = published.map(({ hour }) => Number(hour))
+  const starts = [all.start, ...hours.map((hour) => hour + hourMs)]
+  const gaps = starts.map((from, i) => ({ start: from, end: hours[i] ?? all.end }))
+  return gaps.filter((gap) => gap.start < gap.end)
 }
 
 /** Version of the rule set in force: the one the speed view is judged by. */

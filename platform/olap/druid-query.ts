@@ -6,7 +6,7 @@ import { afterPosition, isMetricKey, type SortKey, totalOrder } from '#core/repo
 import type { Filter, Granularity, ReportQuery, ReportRow } from '#core/report-query.ts'
 import { isDimension } from '#schemas/dimensions.ts'
 import { type MetricName, metricByName } from '#schemas/metrics.ts'
-import { type ViewRanges, viewRanges } from './druid-ranges.ts'
+import { intervalsOf, type ViewRanges, viewRanges } from './druid-ranges.ts'
 import { type DruidNames, intervalOf, type Spec, sketchSize, type View } from './druid-specs.ts'
 
 const periods: Record<Exclude<Granularity, 'all'>, string> = {
@@ -137,12 +137,12 @@ export function compileDruidQuery(
   names: DruidNames,
   ranges = viewRanges(query),
 ): Spec {
-  const { granularity, timeZone, start, end, metrics, limit } = query
+  const { granularity, timeZone, metrics, limit } = query
   const keys = keysOf(query)
   const page = pageSpec(query)
   const common = {
     dataSource: sourceSpec(ranges, names),
-    intervals: [intervalOf(start, end)],
+    intervals: intervalsOf(ranges).map((one) => intervalOf(one.start, one.end)),
     filter: and([layersSpec(ranges), ...query.filters.map(filterSpec), ...page.filter]),
     virtualColumns: keys.map(({ by, expression, type }) => ({
       ...{ type: 'expression', name: columnOf({ by }), expression, outputType: type },

@@ -32,6 +32,19 @@ export function rangesOfSplit({ batch, speed }: GrainSplit): ViewRanges {
 const withinSql = ({ start, end }: Interval) =>
   `__time >= ${timestampSql(start)} AND __time < ${timestampSql(end)}`
 
+/** All that is read, in order; ranges that adjoin, of whichever views, are one. */
+export function intervalsOf(ranges: ViewRanges): Interval[] {
+  const all = [...ranges.values()].flat().sort((a, b) => a.start - b.start)
+  const result: Interval[] = []
+  for (const { start, end } of all) {
+    const last = result.at(-1)
+    if (last && last.end >= start) {
+      result[result.length - 1] = { start: last.start, end: Math.max(last.end, end) }
+    } else result.push({ start, end })
+  }
+  return result
+}
+
 /**
  * FROM and WHERE without the filters, within `query`.
  * @param views - what FROM names, at least the views of the ranges
@@ -42,11 +55,14 @@ export function sourceSql(
   ranges: ViewRanges,
   views: readonly View[] = [...ranges.keys()],
 ): string {
-  const [only = 'speed'] = views
-  if (views.length <= 1) return `"${names[only]}" WHERE ${withinSql(query)} AND layer = '${only}'`
-  const each = [...ranges].map(
+  const [first = 'speed'] = views
+  const isOne = views.length <= 1
+  const tables = views.map((view) => textSql(names[view])).join(', ')
+  const from = isOne ? `"${names[first]}"` : `TABLE(APPEND(${tables}))`
+  const layers = [...ranges].map(
     ([view, some]) => `(layer = '${view}' AND (${some.map(withinSql).join(' OR ')}))`,
   )
-  return `TABLE(APPEND(${views.map((view) => textSql(names[view])).join(', ')})) WHERE ${withinSql(query)}
-    AND (${each.join(' OR ')})`
+  const isAll = isOne && ranges.get(first)?.length === 1
+  const which = isAll ? `layer = '${first}'` : `(${layers.join(' OR ')})`
+  return `${from} WHERE ${withinSql(query)} AND ${which}`
 }

@@ -192,7 +192,8 @@ export function watchSegments(
         ? touched.map((piece) => ({ ...piece, ...clip(piece, within) }))
         : touched
       const missing = missingStretches(pieces, await shown(view, pieces, some))
-      return missing.map((gone) => ({ dataSource: names[view], ...gone }))
+      const read = missing.filter((gone) => some.some((range) => overlaps(gone, range)))
+      return read.map((gone) => ({ dataSource: names[view], ...gone }))
     })
     return (await Promise.all(found)).flat()
   }

@@ -99,6 +99,7 @@ function storeOf(parts: StoreParts): OlapStore {
   const query: OlapStore['query'] = async (asked, signal, onRead) => {
     const report = narrowToPage(asked)
     const ranges = viewRanges(report)
+    if (ranges.size === 0) return [] // all of it is arriving
     const native = compileDruidQuery(report, names, ranges)
     const limits = { timeoutMs, ...(signal ? { signal } : {}) }
     if (isBySegment(report, native, ranges)) {

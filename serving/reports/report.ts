@@ -80,10 +80,11 @@ export function isSteady(
 
 export function queryOf(request: ReportRequest, state: State, limit: number): ReportQuery {
   const { start, granularity, timeZone, dimensions, filters, metrics, order, cursor } = request
-  const { published, dropped } = state
+  const { published, dropped, arriving } = state
   const { boundary } = published
   return {
     ...{ start, end: endOf(request, boundary), boundary, dropped, granularity, timeZone },
+    ...(arriving.length > 0 ? { arriving } : {}),
     ...{ dimensions, filters, metrics, limit },
     ...(order ? { order } : {}),
     ...(cursor ? { after: cursor.after } : {}),

@@ -197,6 +197,31 @@ test('ETag: 304 while nothing changed; another when clicks come, runs are publis
   t.like(meta.runs[0], { run_id: 'run-1', rule_set: 1, hours: 1 })
 })
 
+test('hours that are published for the first time count once they are, whatever the store shows', async (t) => {
+  const fixture = await openFixture(t)
+  const midnight = boundary - (boundary % dayMs)
+  const [before, first, second] = [midnight - 20 * hourMs, midnight - 18 * hourMs, midnight]
+  fixture.olap.batch.push(...[before, first, second].map((hour) => click(hour)))
+  const iso = (time: number) => new Date(time).toISOString()
+  const range = `start_time=${iso(midnight - dayMs)}&end_time=${iso(boundary)}`
+  const counted = async (): Promise<number[]> => {
+    const answer = await fixture.inject({ url: `${timeseries}?${range}` }, 'admin')
+    const { data } = answer.json() as { data: { time: string; click_count: number }[] }
+    return data.filter((row) => row.click_count > 0).map((row) => Date.parse(row.time))
+  }
+  const end = (run: string) =>
+    fixture.catalogue.query("UPDATE runs SET status = 'done' WHERE run_id = $1", [run])
+  t.deepEqual(await counted(), [before, first, second])
+  await publishRun(fixture, 'run-1', before)
+  await publishRun(fixture, 'run-2', first, 'publishing')
+  await publishRun(fixture, 'run-3', second, 'publishing')
+  t.deepEqual(await counted(), [before], 'of both days, what is published')
+  await end('run-3')
+  t.deepEqual(await counted(), [before, second])
+  await end('run-2')
+  t.deepEqual(await counted(), [before, first, second])
+})
+
 test('while nothing is proven, what is above the boundary is degraded, and nothing else', async (t) => {
   const fixture = await openFixture(t)
   const ask = async (query = '') => {

@@ -1,5 +1,6 @@
 // What the numbers of an answer depend on besides the query: boundary, runs, what is visible. It is read
 // before the query; a tag or a cursor made from it can be too old, never too new.
+import type { Interval } from '#core/boundary.ts'
 import type { Dropped } from '#core/report-query.ts'
 import { type BoundaryRecord, boundaryInForce, readBoundary } from '#platform/boundaries.ts'
 import type { Queryable } from '#platform/catalogue/port.ts'
@@ -10,7 +11,7 @@ import { hourOf, minuteMs } from '#schemas/paths.ts'
 import type { Answers } from '../admission/answers.ts'
 import { type Caller, operatorsCaller } from '../admission/caller.ts'
 import type { QueryGate } from '../admission/query-gate.ts'
-import { currentRuleSetVersion, publishedRuns } from '../boundary.ts'
+import { arrivingHours, currentRuleSetVersion, publishedRuns } from '../boundary.ts'
 import type { Facts, FactsReader } from '../freshness.ts'
 import type { Publication } from './ask-rows.ts'
 import type { SealedCursor } from './cursor.ts'
@@ -43,6 +44,8 @@ export interface State extends Publication {
   readonly ruleSet: number
   readonly facts: Facts
   readonly dropped: Dropped
+  /** Hours of the range that `publishing` publishes for the first time. */
+  readonly arriving: readonly Interval[]
 }
 
 /** A query takes less, and a drop waits for none. */
@@ -83,12 +86,15 @@ export async function readPublication(
   { catalogue }: Pick<ReportDeps, 'catalogue'>,
   request: ReportRequest,
   boundary: number,
-): Promise<Publication> {
+): Promise<Pick<State, keyof Publication | 'arriving'>> {
   const { start, batchEnd } = rangeRead(request, boundary)
-  if (start >= batchEnd) return { runs: [], publishing: [] }
+  if (start >= batchEnd) return { runs: [], publishing: [], arriving: [] }
   // In this order: a run that ends in between is seen as publishing, or as published.
-  const publishing = await publishingRuns(catalogue, hourOf(start), batchEnd)
-  return { publishing, runs: await publishedRuns(catalogue, hourOf(start), batchEnd) }
+  const range = [hourOf(start), batchEnd] as const
+  const publishing = await publishingRuns(catalogue, ...range)
+  const runs = await publishedRuns(catalogue, ...range)
+  const arriving = publishing.length > 0 ? await arrivingHours(catalogue, ...range) : []
+  return { publishing, runs, arriving }
 }
 
 /** @throws ClickledgerError `cursor-expired`, `unavailable` */

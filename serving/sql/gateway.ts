@@ -12,6 +12,7 @@ import { ClickledgerError } from '#schemas/errors.ts'
 import { limits } from '#schemas/limits.ts'
 import type { Caller } from '../admission/caller.ts'
 import type { QueryGate } from '../admission/query-gate.ts'
+import { arrivingHours } from '../boundary.ts'
 import type { Facts, FactsReader } from '../freshness.ts'
 import { bindStatement } from './bind-query.ts'
 import { createFormat } from './formats.ts'
@@ -99,6 +100,7 @@ async function bind(
     now: deps.now(),
     boundary,
     dropped: await readDropped(deps.catalogue, 0, boundary),
+    arriving: await arrivingHours(deps.catalogue, 0, boundary),
     earliest: await earliestHour(deps.catalogue, boundary),
     filters,
     timeZone: request.timeZone,

@@ -1,7 +1,8 @@
 // The gateway as a client sees it: formats, headers, keys, errors.
 import test, { type ExecutionContext } from 'ava'
 import { limits } from '#schemas/limits.ts'
-import { dayMs } from '#schemas/paths.ts'
+import { dayMs, hourMs } from '#schemas/paths.ts'
+import { publishRun } from '../testing/publish.ts'
 import { openEmbedded } from './testing/embedded.ts'
 import { fixtureRequests } from './testing/fixtures.ts'
 import { openSqlServing } from './testing/instance.ts'
@@ -81,6 +82,28 @@ test.serial('what is no longer kept by minute is refused with what helps', async
   ] as const) {
     t.is((await ask(table, unit)).statusCode, 200, `${table} by ${unit}`)
   }
+})
+
+test.serial('hours that are published for the first time count from then on', async (t) => {
+  const { post, catalogue } = await open(t)
+  const midnight = boundary - (boundary % dayMs)
+  const below = async (table: string) => {
+    const query = `SELECT FLOOR(__time TO HOUR) AS t, SUM(gross_click_count) AS n FROM ${table} GROUP BY 1`
+    const rows: { t: string }[] = (await post({ query }, 'admin')).json()
+    const times = rows.map((row) => Date.parse(row.t))
+    return {
+      today: times.filter((at) => at >= midnight && at < boundary).length,
+      all: times.length,
+    }
+  }
+  const before = await below('clicks')
+  t.true(before.today > 0 && before.all > before.today)
+  await publishRun({ catalogue }, 'run-2', boundary - hourMs, 'publishing')
+  for (const table of ['clicks', 'clicks_hour']) {
+    t.deepEqual(await below(table), { today: 0, all: before.all - before.today }, table)
+  }
+  await catalogue.query("UPDATE runs SET status = 'done'")
+  t.deepEqual(await below('clicks'), before)
 })
 
 test.serial('INFORMATION_SCHEMA shows the logical tables and nothing else', async (t) => {

@@ -1,5 +1,6 @@
 // What a statement is bound against: what was pinned for it, the tables in sight, and the counts that
 // keep it small. Users' names end here: everything gets a name of its own.
+import type { Interval } from '#core/boundary.ts'
 import type { Dropped, Filter } from '#core/report-query.ts'
 import type { LogicalTable, SqlExpr, SqlKind, SqlView } from '#core/sql.ts'
 import { limits } from '#schemas/limits.ts'
@@ -10,6 +11,7 @@ export interface Pinned {
   readonly now: number
   readonly boundary: number
   readonly dropped: Dropped
+  readonly arriving: readonly Interval[]
   /** Nothing is older. */
   readonly earliest: number
   /** The tenant's predicate. */

@@ -166,7 +166,7 @@ export interface TimeUse {
 
 /** The rows of a table that answer a SELECT. @throws ClickledgerError `not-kept` */
 export function planView({ table, alias, select, exprs }: TimeUse, pinned: Pinned): GrainSplit {
-  const { boundary, dropped, earliest, now } = pinned
+  const { boundary, dropped, arriving, earliest, now } = pinned
   const range = select.where && rangeOf(select.where, alias)
   const step = stepOf[table]
   // A whole day: its hours may no longer be there.
@@ -177,7 +177,7 @@ export function planView({ table, alias, select, exprs }: TimeUse, pinned: Pinne
   const asked: Buckets =
     select.joins.length > 0 ? { granularity: 'minute', timeZone: 'UTC' } : bucketsOf(exprs, alias)
   try {
-    return planGrains({ start, end, boundary, dropped, ...ofTable(table, asked) })
+    return planGrains({ start, end, boundary, dropped, arriving, ...ofTable(table, asked) })
   } catch (error) {
     if (!(error instanceof ClickledgerError) || error.code !== 'not-kept') throw error
     throw new ClickledgerError(

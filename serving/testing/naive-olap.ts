@@ -61,10 +61,13 @@ export function createNaiveOlap(): NaiveOlap {
       await olap.before?.()
       planGrains(query) // refuses what every store refuses
       const { start, end, boundary, granularity, timeZone, dimensions, metrics, after } = query
+      const { arriving = [] } = query
       const within = (click: NaiveClick, from: number, to: number) =>
         minuteOf(click.event_time) >= from && minuteOf(click.event_time) < to
       const clicks = [
-        ...olap.batch.filter((c) => within(c, start, Math.min(end, boundary))),
+        ...olap.batch
+          .filter((c) => within(c, start, Math.min(end, boundary)))
+          .filter((c) => !arriving.some((hours) => within(c, hours.start, hours.end))),
         ...olap.speed.filter((c) => within(c, Math.max(start, boundary), end)),
       ].filter((click) => query.filters.every((filter) => matches(click, filter)))
       const groups = Map.groupBy(clicks, (click) => {

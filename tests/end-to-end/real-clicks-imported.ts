@@ -4,9 +4,11 @@ import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import type { TestFn } from 'ava'
+import type { Interval } from '#core/boundary.ts'
 import { judgeNaively } from '#core/rules/naive.ts'
 import { defaultRuleSet } from '#core/rules/rule-set.ts'
 import { until } from '#platform/wait.ts'
+import { answersDuring } from '../support/answers-during.ts'
 import { checkCounts, checkSpeedVerdicts, countByHour, reportByHour } from '../support/compare.ts'
 import { readJudged, startInstance, type TestInstance } from '../support/instance.ts'
 import {
@@ -32,6 +34,17 @@ async function importFile(
   const env = { ...process.env, ...own }
   const { stdout } = await run(process.execPath, args, { env, cwd: own.CLICKLEDGER_DATA_DIR })
   return JSON.parse(stdout) as { read: number; accepted: number; rejected: number }
+}
+
+/** Asks once, also where the answer is a refusal, or is remembered because the store refuses. */
+async function howAnswered({ servingUrl, key }: TestInstance, { start, end }: Interval) {
+  const [from, to] = [start, end].map((time) => new Date(time).toISOString())
+  const path = `/v1/reports/clicks/timeseries?granularity=month&start_time=${from}&end_time=${to}`
+  const answer = await fetch(`${servingUrl}${path}`, {
+    headers: { authorization: `Bearer ${key}` },
+  })
+  const { meta } = (await answer.json()) as { meta?: { stale: boolean } }
+  return meta?.stale ? 'stale' : answer.status
 }
 
 async function rebuiltAll(instance: TestInstance): Promise<void> {
@@ -67,11 +80,16 @@ export function testRealClicksImported(test: TestFn, stack: TestStack): void {
       t.is(accepted, clicks.length)
       const [first] = ipinyou.files
       if (first) await importFile(instance, ipinyou, first) // the same file again changes no count
-      await rebuiltAll(instance)
+      const range = { start: Date.UTC(2013, 5, 1), end: Date.UTC(2017, 11, 1) }
+      const answers = await answersDuring(
+        () => rebuiltAll(instance),
+        () => howAnswered(instance, range),
+      )
+      t.log(`${answers.length} reports while the hours are published`)
+      t.deepEqual([...new Set(answers)], [200], 'none is refused')
 
       const verdicts = judgeNaively(defaultRuleSet, clicks)
       t.false(verdicts.includes(undefined), 'no click of the files is a copy of another')
-      const range = { start: Date.UTC(2013, 5, 1), end: Date.UTC(2017, 11, 1) }
       const got = await reportByHour(instance.servingUrl, instance.key, range, 'final')
       checkCounts(t, got, countByHour(clicks, verdicts), stack.uniquesError)
 

@@ -213,6 +213,49 @@ export function testRollupContract(test: TestFn, name: string, contract: OlapCon
     t.deepEqual(await store.loadedHours(gone, 'day'), [])
   })
 
+  test(`${name}: hours that arrive for the first time are in no answer before they are published`, async (t) => {
+    t.log(`seed ${seed}`)
+    const parts = await contract.open(t)
+    const all = sample(300)
+    const arriving = [{ start, end: start + dayMs }]
+    const isPublished = (c: JudgedClick) => c.event_time >= start + dayMs
+    const published = all.filter(isPublished)
+    await loadClicks(parts, 'run-1', published)
+    const queries = [
+      { ...everything, granularity: 'minute' as const },
+      { ...everything, granularity: 'hour' as const, metrics: ['click_count' as const] },
+      { ...everything, dimensions: ['ad_id' as const] },
+      { ...everything, granularity: 'day' as const, end: start + dayMs, boundary: start + dayMs },
+    ]
+    const ask = (more: Partial<ReportQuery>) =>
+      Promise.all(
+        queries.map(async (query) => byKey(await parts.store.query({ ...query, ...more }))),
+      )
+    const naive = (clicks: readonly JudgedClick[]) =>
+      Promise.all(queries.map((query) => naively(query, clicks)))
+    const before = await naive(published)
+    const answers = await answersDuring(
+      async () => {
+        const rest = all.filter((c) => !isPublished(c))
+        await loadClicks(parts, 'run-2', rest)
+      },
+      () => ask({ arriving }),
+    )
+    t.true(answers.length > 0)
+    t.deepEqual(
+      answers.filter((answer) => !isDeepStrictEqual(answer, before)),
+      [],
+    )
+    t.deepEqual(await ask({}), await naive(all))
+    await fc.assert(
+      fc.asyncProperty(randomQuery, async ({ order, ...query }) => {
+        const got = byKey(await parts.store.query({ ...query, arriving }))
+        t.deepEqual(got, await naively({ ...query, arriving }, all), JSON.stringify(query))
+      }),
+      { seed, numRuns: 20 },
+    )
+  })
+
   test(`${name}: joined to larger pieces, answers stay, and an hour of them can be replaced`, async (t) => {
     t.log(`seed ${seed}`)
     const parts = await contract.open(t)

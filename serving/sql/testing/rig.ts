@@ -65,6 +65,7 @@ export async function fill(
 
 export const pinnedFor = (advertiser: string | undefined, timeZone = 'UTC'): Pinned => ({
   ...{ now, boundary, earliest: firstHour, timeZone, dropped: { minute: [], hour: [] } },
+  arriving: [],
   filters: advertiser === undefined ? [] : [tenant(advertiser)],
 })
 

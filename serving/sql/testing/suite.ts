@@ -1,6 +1,7 @@
 // What the gateway promises, on either store: the same answers as a naive count of the clicks that each
 // side of the boundary shows, whatever the grain that they are read from.
 import type { ExecutionContext, TestFn } from 'ava'
+import type { Interval } from '#core/boundary.ts'
 import { bucketStart } from '#core/buckets.ts'
 import type { Granularity } from '#core/report-query.ts'
 import type { SqlValue } from '#core/sql.ts'
@@ -269,12 +270,20 @@ export function testSqlGateway(
       ...batch.filter((c) => c.event_time < boundary),
       ...speed.filter((c) => c.event_time >= boundary),
     ]
+    // Whole days of the batch view, with something before and behind.
+    const arriving = { start: Date.UTC(2026, 10, 21), end: Date.UTC(2026, 10, 22) }
+    const views: { tenant?: string; arriving?: Interval }[] = [{ tenant: 'mine' }, {}, { arriving }]
     for (const one of cases) {
-      for (const tenant of ['mine', undefined]) {
+      for (const { tenant, arriving } of views) {
         const zone = one.context?.sqlTimeZone
-        const pinned = pinnedFor(tenant, typeof zone === 'string' ? zone : 'UTC')
-        const shown = visible.filter((c) => tenant === undefined || c.advertiser_id === tenant)
-        const title = `${one.title}, as ${tenant ?? 'an operator'}`
+        const pinned = {
+          ...pinnedFor(tenant, typeof zone === 'string' ? zone : 'UTC'),
+          arriving: arriving ? [arriving] : [],
+        }
+        const shown = visible
+          .filter((c) => tenant === undefined || c.advertiser_id === tenant)
+          .filter((c) => !arriving || minute(c) < arriving.start || minute(c) >= arriving.end)
+        const title = `${one.title}, as ${tenant ?? 'an operator'}${arriving ? ', a day is arriving' : ''}`
         const got = await ask(parts.store, one, pinned).catch((error: Error) => {
           t.fail(`${title}: ${error.message}`)
           return []
