@@ -34,7 +34,11 @@ function runAva(stateFile: string, signal: AbortSignal, phase = ''): Promise<num
   const abort = () => child.kill('SIGTERM')
   signal.addEventListener('abort', abort, { once: true })
   child.once('error', reject)
-  child.once('close', (code) => resolve(code ?? 1))
+  child.once('close', (code, by) => {
+    // Without a word of its own, and without its summary.
+    if (code !== 0) print(`ava ended: ${by ?? `exit code ${code}`}`)
+    resolve(code ?? 1)
+  })
   return promise
 }
 

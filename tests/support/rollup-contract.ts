@@ -217,15 +217,17 @@ export function testRollupContract(test: TestFn, name: string, contract: OlapCon
     t.log(`seed ${seed}`)
     const parts = await contract.open(t)
     const all = sample(300)
-    const arriving = [{ start, end: start + dayMs }]
-    const isPublished = (c: JudgedClick) => c.event_time >= start + dayMs
+    const second = { start: start + dayMs, end: start + 2 * dayMs }
+    const arriving = [second]
+    const isPublished = (c: JudgedClick) =>
+      c.event_time < second.start || c.event_time >= second.end
     const published = all.filter(isPublished)
     await loadClicks(parts, 'run-1', published)
     const queries = [
       { ...everything, granularity: 'minute' as const },
       { ...everything, granularity: 'hour' as const, metrics: ['click_count' as const] },
       { ...everything, dimensions: ['ad_id' as const] },
-      { ...everything, granularity: 'day' as const, end: start + dayMs, boundary: start + dayMs },
+      { ...everything, ...second, granularity: 'day' as const },
     ]
     const ask = (more: Partial<ReportQuery>) =>
       Promise.all(
