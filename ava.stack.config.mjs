@@ -14,5 +14,7 @@ export default {
   extensions: ['js', 'ts'],
   require: ['./tests/support/property-errors.ts'],
   timeout: '10m',
+  // In threads, a crash of native code in one would end all without a word.
+  workerThreads: false,
   ...(phases[process.env.STACK_TESTS ?? ''] ?? all),
 }
