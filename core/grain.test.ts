@@ -3,7 +3,14 @@ import fc from 'fast-check'
 import { dayMs, hourMs, minuteMs } from '#schemas/paths.ts'
 import { seed } from '../tests/support/random-clicks.ts'
 import { bucketStart } from './buckets.ts'
-import { droppedPart, type GrainPart, planGrains, rangesOfDays, splitByGrain } from './grain.ts'
+import {
+  droppedPart,
+  type GrainPart,
+  mergeIntervals,
+  planGrains,
+  rangesOfDays,
+  splitByGrain,
+} from './grain.ts'
 import { granularities } from './report-query.ts'
 
 const zones = [
@@ -104,27 +111,22 @@ test('no row could be coarser', (t) => {
   t.pass()
 })
 
-/** Ranges of hours, from the day in which a query begins; those that meet are one. */
-const hourRanges = fc
-  .array(fc.record({ from: fc.nat(96), length: fc.integer({ min: 1, max: 40 }) }), { maxLength: 3 })
-  .map((some) => {
-    const ranges: { from: number; to: number }[] = []
-    for (const { from, length } of some.toSorted((a, b) => a.from - b.from)) {
-      const last = ranges.at(-1)
-      if (last && last.to >= from) last.to = Math.max(last.to, from + length)
-      else ranges.push({ from, to: from + length })
-    }
-    return ranges
-  })
+/** Ranges of hours from the day on in which a query begins. */
+const hourRanges = fc.array(
+  fc.record({ from: fc.nat(96), length: fc.integer({ min: 1, max: 40 }) }),
+  { maxLength: 3 },
+)
 
 test('what is arriving is left out, but for hours of a day of which some are published', (t) => {
   t.log({ seed })
   fc.assert(
     fc.property(asked, hourRanges, (query, ranges) => {
       const origin = Math.floor(query.start / dayMs) * dayMs
-      const arriving = ranges.map(({ from, to }) => ({
-        ...{ start: origin + from * hourMs, end: origin + to * hourMs },
-      }))
+      const arriving = mergeIntervals(
+        ranges.map(({ from, length }) => ({
+          ...{ start: origin + from * hourMs, end: origin + (from + length) * hourMs },
+        })),
+      )
       const { batch } = planGrains({ ...query, arriving })
       const whole = splitByGrain(query).batch
       const partAt = (parts: readonly GrainPart[], time: number) =>

@@ -142,13 +142,18 @@ export function planGrains(query: Asked & Pick<ReportQuery, 'dropped' | 'arrivin
   )
 }
 
-/** Days (their starts, in order) as the ranges that they make up. */
-export function rangesOfDays(days: readonly number[]): Interval[] {
+/** Intervals as the ranges that they make up: in order, those that meet as one. */
+export function mergeIntervals(intervals: readonly Interval[]): Interval[] {
   const ranges: Interval[] = []
-  for (const day of days) {
+  for (const { start, end } of intervals.toSorted((a, b) => a.start - b.start)) {
     const last = ranges.at(-1)
-    if (last?.end === day) ranges[ranges.length - 1] = { start: last.start, end: day + dayMs }
-    else ranges.push({ start: day, end: day + dayMs })
+    if (last && last.end >= start) {
+      ranges[ranges.length - 1] = { start: last.start, end: Math.max(last.end, end) }
+    } else ranges.push({ start, end })
   }
   return ranges
 }
+
+/** Days (their starts) as the ranges that they make up. */
+export const rangesOfDays = (days: readonly number[]): Interval[] =>
+  mergeIntervals(days.map((start) => ({ start, end: start + dayMs })))

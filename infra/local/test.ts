@@ -35,8 +35,7 @@ function runAva(stateFile: string, signal: AbortSignal, phase = ''): Promise<num
   signal.addEventListener('abort', abort, { once: true })
   child.once('error', reject)
   child.once('close', (code, by) => {
-    // Without a word of its own, and without its summary.
-    if (code !== 0) print(`ava ended: ${by ?? `exit code ${code}`}`)
+    if (by) print(`ava was ended by ${by}`) // it could not say so itself
     resolve(code ?? 1)
   })
   return promise

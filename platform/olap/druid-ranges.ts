@@ -1,7 +1,7 @@
 // What a query reads of each view, as values and as the FROM of a statement. Only an outer range of time
 // prunes segments: within it each view is asked for its side, by its rows' `layer`.
 import type { Interval } from '#core/boundary.ts'
-import { type GrainSplit, planGrains } from '#core/grain.ts'
+import { type GrainSplit, mergeIntervals, planGrains } from '#core/grain.ts'
 import type { ReportQuery } from '#core/report-query.ts'
 import { type DruidNames, grainViews, type View } from './druid-specs.ts'
 import { textSql } from './sql-print.ts'
@@ -32,18 +32,9 @@ export function rangesOfSplit({ batch, speed }: GrainSplit): ViewRanges {
 const withinSql = ({ start, end }: Interval) =>
   `__time >= ${timestampSql(start)} AND __time < ${timestampSql(end)}`
 
-/** All that is read, in order; ranges that adjoin, of whichever views, are one. */
-export function intervalsOf(ranges: ViewRanges): Interval[] {
-  const all = [...ranges.values()].flat().sort((a, b) => a.start - b.start)
-  const result: Interval[] = []
-  for (const { start, end } of all) {
-    const last = result.at(-1)
-    if (last && last.end >= start) {
-      result[result.length - 1] = { start: last.start, end: Math.max(last.end, end) }
-    } else result.push({ start, end })
-  }
-  return result
-}
+/** All that is read, of whichever views. */
+export const intervalsOf = (ranges: ViewRanges): Interval[] =>
+  mergeIntervals([...ranges.values()].flat())
 
 /**
  * FROM and WHERE without the filters, within `query`.

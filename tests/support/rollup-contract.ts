@@ -277,6 +277,7 @@ export function testRollupContract(test: TestFn, name: string, contract: OlapCon
       await joinAll() // of a week that began before there was anything
       await loadClicks(parts, 'run-0', wholeWeek)
       await joinAll()
+      t.deepEqual(await ask(), before)
       await loadClicks(parts, 'run-2', next)
       t.deepEqual(await ask(), after)
       await joinAll()
