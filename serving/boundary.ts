@@ -40,6 +40,23 @@ export async function publishedRuns(
   }))
 }
 
+/** Hours of a range that runs are about to publish. */
+const publishingSql = `FROM runs r JOIN run_hours h ON h.run_id = r.run_id
+  WHERE r.status = 'publishing' AND h.published_at IS NULL AND h.hour >= $1 AND h.hour < $2`
+
+/** Runs that are publishing hours of [start, end), which the store may show before the catalogue says so. */
+export async function publishingRuns(
+  catalogue: Queryable,
+  start: number,
+  end: number,
+): Promise<string[]> {
+  const rows = await catalogue.query<{ run_id: string }>(
+    `SELECT DISTINCT r.run_id AS run_id ${publishingSql} ORDER BY r.run_id`,
+    [start, end],
+  )
+  return rows.map(({ run_id }) => run_id)
+}
+
 /**
  * Hours of [start, end) that are being published for the first time, in order, with those beside them of which
  * nothing was ever published. To be read after `publishedRuns`: an hour that is published in between is then
@@ -51,9 +68,7 @@ export async function arrivingHours(
   end: number,
 ): Promise<Interval[]> {
   const [span] = await catalogue.query<{ first: number | null; last: number | null }>(
-    `SELECT min(h.hour) AS first, max(h.hour) AS last
-     FROM runs r JOIN run_hours h ON h.run_id = r.run_id
-     WHERE r.status = 'publishing' AND h.published_at IS NULL AND h.hour >= $1 AND h.hour < $2
+    `SELECT min(h.hour) AS first, max(h.hour) AS last ${publishingSql}
        AND NOT EXISTS (SELECT 1 FROM published_hours p WHERE p.hour = h.hour)`,
     [start, end],
   )

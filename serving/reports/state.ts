@@ -11,7 +11,7 @@ import { hourOf, minuteMs } from '#schemas/paths.ts'
 import type { Answers } from '../admission/answers.ts'
 import { type Caller, operatorsCaller } from '../admission/caller.ts'
 import type { QueryGate } from '../admission/query-gate.ts'
-import { arrivingHours, currentRuleSetVersion, publishedRuns } from '../boundary.ts'
+import { arrivingHours, currentRuleSetVersion, publishedRuns, publishingRuns } from '../boundary.ts'
 import type { Facts, FactsReader } from '../freshness.ts'
 import type { Publication } from './ask-rows.ts'
 import type { SealedCursor } from './cursor.ts'
@@ -62,16 +62,6 @@ async function pinnedBoundary(deps: ReportDeps, { boundaryId }: SealedCursor) {
   const keptFrom = deps.now() - deps.speedRetentionMs + dropMarginMs
   if (pinned && pinned.boundary <= current.boundary && pinned.boundary >= keptFrom) return pinned
   throw new ClickledgerError('cursor-expired')
-}
-
-async function publishingRuns(catalogue: Queryable, start: number, end: number) {
-  const rows = await catalogue.query<{ run_id: string }>(
-    `SELECT DISTINCT r.run_id AS run_id FROM runs r JOIN run_hours h ON h.run_id = r.run_id
-     WHERE r.status = 'publishing' AND h.published_at IS NULL AND h.hour >= $1 AND h.hour < $2
-     ORDER BY r.run_id`,
-    [start, end],
-  )
-  return rows.map(({ run_id }) => run_id)
 }
 
 /** The range of all numbers of an answer: with a comparison, also those of the period before. */
