@@ -59,7 +59,8 @@ export interface UntilOptions {
   /** Three minutes unless told: longer than what is to come takes on the busiest machine. */
   readonly timeoutMs?: number
   readonly everyMs?: number
-  readonly what: string
+  /** What is waited for; a function says at the deadline also what was there instead. */
+  readonly what: string | (() => string)
 }
 
 /** Polls until `check` gives something truthy. @throws Error naming `what` at the deadline */
@@ -71,7 +72,10 @@ export async function until<T>(
   for (;;) {
     const result = await check()
     if (result) return result
-    if (Date.now() > deadline) throw new Error(`not within ${timeoutMs} ms: ${what}`)
+    if (Date.now() > deadline) {
+      const told = typeof what === 'string' ? what : what()
+      throw new Error(`not within ${timeoutMs} ms: ${told}`)
+    }
     await pause(everyMs)
   }
 }

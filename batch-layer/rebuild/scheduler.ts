@@ -134,7 +134,10 @@ export function createScheduler(parts: SchedulerParts) {
     metrics.dirtyHours.set(dirty.length)
     if (dirty.length === 0) return undefined
     const hours = await withRules(dirty)
-    return rebuild({ kind: 'rebuild', reason, hours, isApproved }, onBegin)
+    const run = await rebuild({ kind: 'rebuild', reason, hours, isApproved }, onBegin)
+    const waits = 'hours are rebuilt, and wait for approval'
+    logger.info({ hours: dirty.length, reason, ...run }, run ? 'hours rebuilt' : waits)
+    return run
   }
 
   /** Waits until everything the log holds now is archived. */

@@ -14,6 +14,7 @@ import {
   untilShipped,
   viewsByHour,
 } from '../support/conservation.ts'
+import { lastRuns } from '../support/last-runs.ts'
 import { startLayers } from '../support/layers.ts'
 import { askServing, ingestUrlOf, servingUrlOf, startProgram } from '../support/processes.ts'
 import { seed } from '../support/random-clicks.ts'
@@ -118,12 +119,17 @@ export function testKilledUnderLoad(test: TestFn, stack: TestStack): void {
       [hourOf(started) - 2 * dayMs, boundary],
     ] as const) {
       const expected = countedIn(from, to)
+      let seen: Report | undefined
       const isThere = async () => {
-        const [row] = (await totals(from, to)).data
+        seen = await totals(from, to)
+        const [row] = seen.data
         return row?.gross_click_count === expected.gross_click_count ? row : undefined
       }
-      const what = `${JSON.stringify(expected)} from ${new Date(from).toISOString()}`
-      t.like(await until(isThere, { everyMs: 100, what }), expected)
+      const what = () => `${JSON.stringify(expected)}; last ${JSON.stringify(seen)}`
+      const row = await until(isThere, { everyMs: 100, what }).catch(async (error: Error) => {
+        throw new Error(`${error.message}; runs ${await lastRuns(settings)}`)
+      })
+      t.like(row, expected)
     }
     t.deepEqual(await running.program.end('SIGTERM'), { code: 0, signal: null })
 

@@ -7,6 +7,8 @@ import { until } from '#platform/wait.ts'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
 const stderrCharsMax = 1_000_000
+/** Of a program's log, shown with a test that fails. */
+const shownCharsMax = 8_000
 
 export type Command = 'start' | 'ingest' | 'speed' | 'archive' | 'serve'
 
@@ -56,6 +58,7 @@ export function startProgram(
   t.teardown(async () => {
     if (!ending) child.kill('SIGKILL')
     await ended
+    if (!t.passed) t.log(`the last that ${command} said:\n${stderr.slice(-shownCharsMax)}`)
   })
   return {
     ...{ child, ended },
@@ -76,7 +79,7 @@ export function startProgram(
           if (!match && ending) throw new Error(`${command} ended: ${stderr.slice(-4_000)}`)
           return match
         },
-        { what: `${command} says ${pattern}; it said ${stderr.slice(-2_000)}` },
+        { what: () => `${command} says ${pattern}; it said ${stderr.slice(-2_000)}` },
       ),
   }
 }
