@@ -93,8 +93,18 @@ export async function runRebuild(
   const scheduler = createScheduler({ ...parts, sealing, node, speedRetentionMs, retention })
   const queue = createQueue({ ...parts, inTurn: scheduler.inTurn })
 
-  /** Whether this process does the work: it has the lease, and has put things in order after taking it. */
   let isInOrder = false
+  let isSettled = false
+  /** What the process before this one had handed to the store may have been done only now: once more. */
+  const settle = async (): Promise<void> => {
+    if (isSettled) return
+    if (await olap.settled()) {
+      lease.assertHeld()
+      await restoreBatchView(catalogue, olap)
+    }
+    isSettled = true
+  }
+  /** Whether this process does the work: it has the lease, and has put things in order after taking it. */
   const isActive = async (): Promise<boolean> => {
     if (lease.isHeld && isInOrder) return true
     isInOrder = false
@@ -102,6 +112,8 @@ export async function runRebuild(
     await endAbandonedRuns(catalogue, clock.now())
     await restoreBatchView(catalogue, olap)
     isInOrder = true
+    isSettled = false
+    scheduler.inTurn(settle).catch(() => {}) // before any rebuild; the next look tries again
     return true
   }
   const beat = async (): Promise<void> => {
@@ -111,7 +123,10 @@ export async function runRebuild(
   }
   let isFailing = false
   const look = async (): Promise<void> => {
-    if (await isActive()) await scheduler.tick()
+    if (await isActive()) {
+      await scheduler.inTurn(settle)
+      await scheduler.tick()
+    }
     await beat()
   }
   const looking = async () => {

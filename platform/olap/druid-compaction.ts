@@ -88,6 +88,7 @@ export function createCompaction({ client, names, tasks }: CompactionParts) {
   ) =>
     tasks.run({
       name: `${verb}_${names.day}_${digestOf([rows, from.map(({ start, version }) => [start, version])])}`,
+      dataSource: names.day,
       spec: (id) => dayTask(id, names, { ...rows, from: 'day', segments }),
       // Its name says what it was made from, and that is gone since.
       inForce: async () => true,

@@ -13,7 +13,7 @@ import type { ObjectStore } from '../object-store/port.ts'
 import type { Compaction } from './druid-compaction.ts'
 import { dayTask, loadTask, markLayer } from './druid-load-specs.ts'
 import { markOf, type Shown } from './druid-shown.ts'
-import type { DruidNames } from './druid-specs.ts'
+import { type DruidNames, grainViews } from './druid-specs.ts'
 import { digestOf, type Tasks } from './druid-tasks.ts'
 import type { HourLoad } from './port.ts'
 import { textSql } from './sql-print.ts'
@@ -102,6 +102,7 @@ export function createLoads(parts: LoadParts) {
   const replaceGrain = (view: 'batch' | 'hour', loads: readonly HourLoad[], keys: string[]) =>
     tasks.run({
       name: `load_${names[view]}_${digestOf(loads.map(markOf))}`,
+      dataSource: names[view],
       spec: (id) =>
         loadTask(
           ...([id, names, view] as const),
@@ -115,6 +116,7 @@ export function createLoads(parts: LoadParts) {
   const replaceDay = (day: number, loads: readonly HourLoad[]) =>
     tasks.run({
       name: `load_${names.day}_${digestOf(loads.map(markOf))}`,
+      dataSource: names.day,
       spec: (id) =>
         dayTask(id, names, { start: day, end: day + dayMs, from: 'hour', segments: 'DAY' }),
       inForce: () => isShown('day', loads),
@@ -152,6 +154,7 @@ export function createLoads(parts: LoadParts) {
       }
       return left.map(({ hour }) => hour)
     },
+    settled: () => tasks.settled(grains.map((grain) => names[grainViews[grain]])),
     async replaceHours(loads: readonly HourLoad[]): Promise<void> {
       const byHour = new Map(loads.map((load) => [load.hour, load])) // the last word on an hour counts
       const ordered = [...byHour.values()].sort((a, b) => a.hour - b.hour)

@@ -1,5 +1,7 @@
-// Tasks of Druid's overlord: handed in once, watched to their end. A task's id says what it does,
-// so whoever comes after a crash finds the one that is already running.
+// Tasks of Druid's overlord: handed in once, watched to their end. A task's id says what it does, so
+// whoever comes after a crash finds what was done already. Druid does not run tasks in the order in which
+// they were handed in: one whose rows nobody holds overtakes one that waits for more of them, and what was
+// to be replaced is put back. So nothing is handed in beside tasks that nobody watches any more.
 import { createHash } from 'node:crypto'
 import { ClickledgerError } from '#schemas/errors.ts'
 import { pause } from '../wait.ts'
@@ -17,6 +19,8 @@ export const digestOf = (what: unknown): string =>
 export interface TaskRequest {
   /** What it does; the number of the attempt is put behind it. */
   readonly name: string
+  /** Whose rows it replaces, some of which an older task may still replace; absent: it has no rivals. */
+  readonly dataSource?: string
   spec(id: string): Readonly<Record<string, unknown>>
   /** Whether what an earlier attempt did is still in force. */
   inForce(): Promise<boolean>
@@ -24,8 +28,16 @@ export interface TaskRequest {
 
 type TaskEnd = 'SUCCESS' | 'FAILED' | 'RUNNING'
 
+interface ListedTask {
+  readonly id: string
+  readonly type: string
+  readonly statusCode: TaskEnd
+}
+
 /** @param signal - ends the watching; Druid goes on, and the next who asks for the same finds it */
 export function createTasks(client: DruidClient, signal: AbortSignal) {
+  const watched = new Set<string>()
+
   const statusOf = async (id: string): Promise<{ end: TaskEnd; message: string } | undefined> => {
     try {
       const path = `/druid/indexer/v1/task/${encodeURIComponent(id)}/status`
@@ -49,14 +61,10 @@ export function createTasks(client: DruidClient, signal: AbortSignal) {
     }
   }
 
-  const watch = async (id: string): Promise<void> => {
+  /** @param look - names the task that is waited for; undefined: none any more */
+  const untilNone = async (look: () => Promise<string | undefined>): Promise<void> => {
     const deadline = performance.now() + taskTimeoutMs
-    for (;;) {
-      const status = await statusOf(id)
-      if (status?.end === 'SUCCESS') return
-      if (status?.end === 'FAILED') {
-        throw new ClickledgerError('unavailable', `Druid's task ${id} failed: ${status.message}`)
-      }
+    for (let id = await look(); id !== undefined; id = await look()) {
       if (signal.aborted) {
         throw new ClickledgerError('unavailable', `Closed while Druid's task ${id} was running.`)
       }
@@ -67,9 +75,48 @@ export function createTasks(client: DruidClient, signal: AbortSignal) {
     }
   }
 
+  const watch = async (id: string): Promise<void> => {
+    watched.add(id)
+    const look = async () => {
+      const status = await statusOf(id)
+      if (status?.end === 'FAILED') {
+        throw new ClickledgerError('unavailable', `Druid's task ${id} failed: ${status.message}`)
+      }
+      return status?.end === 'SUCCESS' ? undefined : id
+    }
+    await untilNone(look).finally(() => watched.delete(id))
+  }
+
+  /** A task that nobody watches and that goes on: of a process that has ended, or of a run that was given up. */
+  const leftBehind = async (dataSource: string): Promise<string | undefined> => {
+    // All that have not ended, and one that has.
+    const path = `/druid/indexer/v1/tasks?datasource=${dataSource}&max=1`
+    const listed = (await client.askAgain({ path })) as readonly ListedTask[]
+    const found = listed.find(
+      ({ id, type, statusCode }) =>
+        type === 'index_parallel' && statusCode === 'RUNNING' && !watched.has(id),
+    )
+    return found?.id
+  }
+
+  /** @returns whether there was one */
+  const settle = async (dataSource: string): Promise<boolean> => {
+    if ((await leftBehind(dataSource)) === undefined) return false
+    await untilNone(() => leftBehind(dataSource))
+    return true
+  }
+
   return {
-    /** Does the work once: follows a running attempt, keeps one that is in force, else begins the next. */
-    async run({ name, spec, inForce }: TaskRequest): Promise<void> {
+    /** Waits until nothing replaces rows of these any more that is not watched. @returns whether anything did */
+    async settled(dataSources: readonly string[]): Promise<boolean> {
+      return (await Promise.all(dataSources.map(settle))).includes(true)
+    },
+    /**
+     * Does the work once: follows a running attempt, keeps one that is in force, else begins the next.
+     * @throws ClickledgerError `unavailable` where it fails, or does not end
+     */
+    async run({ name, dataSource, spec, inForce }: TaskRequest): Promise<void> {
+      if (dataSource !== undefined) await settle(dataSource)
       for (let attempt = 1; attempt <= attemptsMax; attempt++) {
         const id = `${name}_${attempt}`
         const status = await statusOf(id)

@@ -182,6 +182,7 @@ function storeOf(parts: StoreParts): OlapStore {
     health: () => told(health()),
     replaceHours: (hours) => told(inTurn(() => loads.replaceHours(hours))),
     loadedHours: (hours, finest) => told(loads.loadedHours(hours, finest)),
+    settled: () => told(inTurn(loads.settled)),
     hourTotals: (view, start, end) => told(hourTotals(view, start, end)),
     query: (report, signal, onRead) => told(query(report, signal, onRead)),
     sql: statements,

@@ -116,6 +116,7 @@ const store: Omit<OlapStore, 'sql'> = {
     const lagRecords = ends.reduce((sum, end, p) => sum + end - (tail.applied[p] ?? 0), 0)
     return { problems: [], lagRecords: Math.max(0, lagRecords), unavailableSegments: 0 }
   },
+  settled: async () => false, // what it does ends with its process
   replaceHours: (hours: readonly HourLoad[]) =>
     inTurn(async () => {
       // A store of this load's own: with it goes what it holds on the local disk.

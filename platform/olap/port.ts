@@ -61,6 +61,12 @@ export interface OlapStore {
    */
   loadedHours(loads: readonly HourLoad[], finest?: Grain): Promise<readonly number[]>
   /**
+   * Waits until nothing changes the batch view any more that was begun by a process which has ended: a store
+   * may go on with what it was told.
+   * @returns whether there was anything to wait for
+   */
+  settled(): Promise<boolean>
+  /**
    * Totals of hours in [start, end) of one view; hours without rows are absent, and so are those
    * that the batch view keeps by day only.
    */
