@@ -26,20 +26,29 @@ export const holdingStatuses = [
   'publishing',
 ] as const satisfies readonly RunStatus[]
 
-/** What an operator may do to a run: in which states, and which state it asks for. */
-export const runActions = {
-  approve: { from: ['awaiting-approval'], to: 'approved' },
-  cancel: { from: ['planned', 'running', 'awaiting-approval', 'approved'], to: 'cancelled' },
-  resume: { from: ['failed', 'interrupted', 'cancelled'], to: 'planned' },
-} as const satisfies Record<string, { from: readonly RunStatus[]; to: RunStatus }>
-export type RunAction = keyof typeof runActions
-
 /** Runs that wait in the catalogue for whoever holds the lease. The others are made by the scheduler. */
 export const queuedKinds = [
   'backfill',
   'rollback',
   'rehearsal',
 ] as const satisfies readonly RunKind[]
+
+/**
+ * What an operator may do to a run: of which kinds, in which states, and which state it asks for. The scheduler
+ * plans the hours of its own runs anew: nobody would take up one that is planned again.
+ */
+export const runActions = {
+  approve: { kinds: runKinds, from: ['awaiting-approval'], to: 'approved' },
+  cancel: {
+    ...{ kinds: runKinds, to: 'cancelled' },
+    from: ['planned', 'running', 'awaiting-approval', 'approved'],
+  },
+  resume: { kinds: queuedKinds, from: ['failed', 'interrupted', 'cancelled'], to: 'planned' },
+} as const satisfies Record<
+  string,
+  { kinds: readonly RunKind[]; from: readonly RunStatus[]; to: RunStatus }
+>
+export type RunAction = keyof typeof runActions
 
 export const engines = ['piscina', 'spark'] as const
 export type Engine = (typeof engines)[number]
@@ -72,7 +81,9 @@ export interface RunPlan {
   readonly rules?: unknown
 }
 
-const among = (list: readonly string[]) => list.map((text) => `'${text}'`).join(', ')
+/** A list of these names in SQL. */
+export const among = (list: readonly (RunKind | RunStatus)[]): string =>
+  list.map((text) => `'${text}'`).join(', ')
 /** SQL: whether a run of this status holds its hours. */
 export const isHoldingSql = `status IN (${among(holdingStatuses)})`
 export const isQueuedKindSql = `kind IN (${among(queuedKinds)})`

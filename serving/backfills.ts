@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto'
 import type { Catalogue, Queryable } from '#platform/catalogue/port.ts'
 import { pause } from '#platform/wait.ts'
 import { ClickledgerError, isErrorCode } from '#schemas/errors.ts'
-import { type RunAction, type RunKind, type RunPlan, runActions } from '#schemas/runs.ts'
+import { among, type RunAction, type RunKind, type RunPlan, runActions } from '#schemas/runs.ts'
 import { type Run, runsOf } from './runs.ts'
 
 /** How long an answer waits for the plan; later it is found at the run's own address. */
@@ -69,21 +69,25 @@ export async function actOnRun(
   action: RunAction,
   actor: string,
 ): Promise<Run> {
-  const { from, to } = runActions[action]
-  const marks = from.map((_, i) => `$${i + 2}`).join(', ')
-  const last = `$${from.length + 2}`
+  const { kinds, from, to } = runActions[action]
   const changes = {
-    approve: { sql: `, approved_by = ${last}`, params: [actor] },
+    approve: { sql: ', approved_by = $2', params: [actor] },
     cancel: { sql: '', params: [] },
     resume: { sql: ", finished_at = NULL, result = ''", params: [] },
   }[action]
   const rows = await catalogue.query(
-    `UPDATE runs SET status = '${to}'${changes.sql} WHERE run_id = $1 AND status IN (${marks})
-     RETURNING run_id`,
-    [runId, ...from, ...changes.params],
+    `UPDATE runs SET status = '${to}'${changes.sql} WHERE run_id = $1
+       AND status IN (${among(from)}) AND kind IN (${among(kinds)}) RETURNING run_id`,
+    [runId, ...changes.params],
   )
   const run = await runById(catalogue, runId)
   if (rows.length > 0) return run
+  if (!kinds.some((kind) => kind === run.kind)) {
+    throw new ClickledgerError(
+      'run-state',
+      `a run of kind ${run.kind} is not taken up again: the scheduler plans its hours anew by itself`,
+    )
+  }
   throw new ClickledgerError(
     'run-state',
     `the run is ${run.status}; ${action} is possible where it is ${from.join(' or ')}`,

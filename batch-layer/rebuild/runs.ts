@@ -2,7 +2,13 @@
 // state names the states it may follow, so that an operator's word is never written over.
 import type { Catalogue, Queryable } from '#platform/catalogue/port.ts'
 import { ClickledgerError, type ErrorCode } from '#schemas/errors.ts'
-import { isQueuedKindSql, type RunKind, type RunPlan, type RunStatus } from '#schemas/runs.ts'
+import {
+  among,
+  isQueuedKindSql,
+  type RunKind,
+  type RunPlan,
+  type RunStatus,
+} from '#schemas/runs.ts'
 import type { StagedHour } from './stage-worker.ts'
 
 export interface Run {
@@ -43,8 +49,6 @@ const toRun = (row: RunRow): Run => ({
   reason: row.reason,
   plan: JSON.parse(row.plan),
 })
-
-const among = (list: readonly string[]) => list.map((text) => `'${text}'`).join(', ')
 
 /** Runs in one of these states, the oldest first. @param queued - only those that wait in the catalogue */
 export async function runsIn(
@@ -124,8 +128,8 @@ export function failureOf(error: unknown): { error: string; code: ErrorCode } {
 }
 
 /**
- * Runs that a process left behind when it died. What the scheduler had begun is failed: its hours will be
- * planned anew. What somebody asked for can be resumed.
+ * Runs that a process left behind when it died. What the scheduler had begun, were it only planned, is failed:
+ * its hours will be planned anew. What somebody asked for can be resumed.
  */
 export async function endAbandonedRuns(catalogue: Queryable, at: number): Promise<void> {
   const told = (what: string) =>
@@ -137,7 +141,7 @@ export async function endAbandonedRuns(catalogue: Queryable, at: number): Promis
   )
   await catalogue.query(
     `UPDATE runs SET status = 'failed', finished_at = $1, result = $2
-     WHERE status IN ('running', 'publishing')`,
+     WHERE status IN ('planned', 'running', 'publishing') AND NOT (${isQueuedKindSql})`,
     [at, told('')],
   )
 }

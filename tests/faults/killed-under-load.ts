@@ -127,7 +127,8 @@ export function testKilledUnderLoad(test: TestFn, stack: TestStack): void {
       }
       const what = () => `${JSON.stringify(expected)}; last ${JSON.stringify(seen)}`
       const row = await until(isThere, { everyMs: 100, what }).catch(async (error: Error) => {
-        throw new Error(`${error.message}; runs ${await lastRuns(settings)}`)
+        const status = JSON.stringify(await askServing(servingUrl, key, '/v1/status'))
+        throw new Error(`${error.message}; runs ${await lastRuns(settings)}; status ${status}`)
       })
       t.like(row, expected)
     }

@@ -22,21 +22,25 @@ const acts = [
       label: 'Cancel the run',
       from: ['planned', 'running', 'awaiting-approval', 'approved'],
     },
-    words: 'It stops and publishes nothing. What is staged is kept: the run can be resumed.',
+    words:
+      'It stops and publishes nothing. What is staged is kept: one that somebody asked for can be resumed.',
   },
   {
     ...{ name: 'resume', label: 'Resume', from: ['failed', 'interrupted', 'cancelled'] },
+    kindsNot: ['seal', 'rebuild'], // the scheduler plans their hours anew by itself
     words: 'It goes on where it was broken off. What is staged is not staged again.',
   },
   {
     ...{ name: 'rollback', label: 'Roll back', from: ['done'], wantsReason: true },
+    kindsNot: ['seal'],
     words:
       'A new run puts the numbers from before this one back. It waits for approval like any other.',
   },
 ]
-const mayDo = ({ name, from }, run) =>
+const mayDo = ({ name, from, kindsNot = [] }, run) =>
   from.includes(run.status) &&
-  !(name === 'rollback' && (run.kind === 'seal' || run.hours_published === 0))
+  !kindsNot.includes(run.kind) &&
+  !(name === 'rollback' && run.hours_published === 0)
 
 /**
  * @param {object} page
