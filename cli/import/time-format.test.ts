@@ -1,8 +1,8 @@
 import test from 'ava'
 import fc from 'fast-check'
+import { seed } from '../../tests/support/random-clicks.ts'
 import { createTimeParser } from './time-format.ts'
 
-const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31))
 const zones = [
   'Asia/Shanghai',
   'America/New_York',
