@@ -371,6 +371,7 @@ test('the event log away: clicks are accepted until the WAL is full, and none is
 })
 
 test('each node reports what it accepted and what it has not shipped', async (t) => {
+  const begun = Date.now()
   const settings = await newSettings(t)
   const node = await startIngest(t, settings)
   await node.get('/click/ad-1')
@@ -384,7 +385,7 @@ test('each node reports what it accepted and what it has not shipped', async (t)
   t.is(report.node, 'node-1')
   t.is(report.body.url, node.url)
   t.is(report.body.notAccepted, 0)
-  t.true(Math.abs(Date.now() - report.reportedAt) < 15_000)
+  t.true(report.reportedAt >= begun && report.reportedAt <= Date.now())
 })
 
 test('CLICKLEDGER_ACK=log: the answer comes when the log has the click', async (t) => {

@@ -1,13 +1,19 @@
-import { randomBytes } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import test from 'ava'
+import { seed } from '../../tests/support/random-clicks.ts'
+import { createRandom, pick } from '../simulate/random.ts'
 import { canonicalJson, createOrdinals } from './event-ids.ts'
 
 test('ordinals count like a map, through growth', (t) => {
   const ordinalOf = createOrdinals()
   const naive = new Map<string, number>()
-  const digests = Array.from({ length: 150_000 }, () => randomBytes(32))
+  t.log(`seed ${seed}`)
+  const random = createRandom(seed)
+  const digests = Array.from({ length: 150_000 }, (_, i) =>
+    createHash('sha256').update(`${seed} ${i}`).digest(),
+  )
   for (let i = 0; i < 300_000; i++) {
-    const digest = digests[Math.floor(Math.random() * digests.length)] ?? randomBytes(32)
+    const digest = pick(random, digests)
     const key = digest.toString('hex')
     const before = naive.get(key) ?? 0
     if (ordinalOf(digest) !== before) return t.fail(`row ${i}`)

@@ -6,6 +6,9 @@ import { stackSettings } from '../../tests/support/stack.ts'
 import { openKafkaEventLog } from './kafka.ts'
 import { kafkaClient, kafkaNames } from './kafka-client.ts'
 
+/** A start that comes to nothing takes five seconds; the rest is for machines that stand still meanwhile. */
+const endsWithinMs = 60_000
+
 test('nobody listens there', async (t) => {
   const settings = stackSettings(t, { CLICKLEDGER_KAFKA_BROKERS: '127.0.0.1:9' })
   const begun = Date.now()
@@ -13,7 +16,7 @@ test('nobody listens there', async (t) => {
     code: 'unavailable',
     message: /CLICKLEDGER_KAFKA_BROKERS \(127\.0\.0\.1:9\).*CLICKLEDGER_KAFKA_USERNAME/,
   })
-  t.true(Date.now() - begun < 15_000)
+  t.true(Date.now() - begun < endsWithinMs)
 })
 
 test('somebody listens there and never answers', async (t) => {
@@ -31,7 +34,7 @@ test('somebody listens there and never answers', async (t) => {
     code: 'unavailable',
     message: /CLICKLEDGER_KAFKA_BROKERS/,
   })
-  t.true(Date.now() - begun < 15_000)
+  t.true(Date.now() - begun < endsWithinMs)
 })
 
 test('a topic with another number of partitions', async (t) => {
