@@ -16,6 +16,7 @@ import { archivedEnds } from '../archive/archive-index.ts'
 import { requestArchive } from '../archive/requests.ts'
 import { type DirtyHour, dirtyHours, readHours } from './dirty-hours.ts'
 import { heldHours, refuseHeld } from './held-hours.ts'
+import { hourly } from './hourly.ts'
 import type { RebuildMetrics } from './metrics.ts'
 import { type NarrowParts, narrowDirty } from './narrow-dirty.ts'
 import { reachOf } from './plan.ts'
@@ -24,7 +25,6 @@ import { publishedIn, runsIn } from './runs.ts'
 import type { createSealing } from './sealing.ts'
 
 const archiveWaitMs = 300_000
-const pruneEveryMs = 3_600_000
 
 export interface RebuildOrder {
   /** Hours [from, to), ms; both absent: all hours that are dirty. */
@@ -56,8 +56,6 @@ export interface SchedulerParts extends RebuildParts, NarrowParts {
 
 export function createScheduler(parts: SchedulerParts) {
   const { catalogue, log, logger, now, sealing, node, metrics } = parts
-  let prunedAt = Number.NEGATIVE_INFINITY
-  let compactedAt = Number.NEGATIVE_INFINITY
   let sealingState: SealingState = { candidate: undefined, obstacles: [], proof: undefined }
   let tail: Promise<unknown> = Promise.resolve()
 
@@ -168,26 +166,22 @@ export function createScheduler(parts: SchedulerParts) {
     return rebuild({ kind: 'rebuild', reason, hours: rules, isApproved: true }, onBegin)
   }
 
-  /**
-   * The speed view needs nothing that the boundary has long passed; the batch view, coarser rows; the
-   * catalogue, no reports of nodes that are gone.
-   */
-  const prune = async (): Promise<void> => {
-    if (now() - prunedAt < pruneEveryMs) return
-    prunedAt = now()
-    const { boundary } = await boundaryInForce(catalogue)
-    await parts.olap.dropSpeedBefore(Math.min(boundary, now() - parts.speedRetentionMs))
-    await pruneBatchView(parts, boundary)
-    await forgetGoneNodes(catalogue)
-  }
-
-  /** A piece at a time, or what can be sealed meanwhile would wait for all of them. */
-  const compactView = async (): Promise<void> => {
-    if (now() - compactedAt < pruneEveryMs) return
-    compactedAt = now()
-    const { boundary } = await boundaryInForce(catalogue)
-    if (await parts.olap.compactBefore(boundary)) compactedAt = Number.NEGATIVE_INFINITY
-  }
+  /** What keeps the store small and quick, one piece in a look. */
+  const chores = [
+    // The speed view needs nothing that the boundary has long passed.
+    async () => {
+      const { boundary } = await boundaryInForce(catalogue)
+      return parts.olap.dropSpeedBefore(Math.min(boundary, now() - parts.speedRetentionMs))
+    },
+    // The batch view needs coarser rows only; the catalogue, no reports of nodes that are gone.
+    async () => {
+      const { boundary } = await boundaryInForce(catalogue)
+      await pruneBatchView(parts, boundary)
+      await forgetGoneNodes(catalogue)
+      return false
+    },
+    async () => parts.olap.compactBefore((await boundaryInForce(catalogue)).boundary),
+  ].map((work) => hourly(work, now))
 
   /** One look at the proof; seals where it holds. */
   const sealIfProven = async (): Promise<void> => {
@@ -215,8 +209,7 @@ export function createScheduler(parts: SchedulerParts) {
         metrics.sees((await boundaryInForce(catalogue)).boundary)
         await sealIfProven()
         await rebuildDirty('late clicks or an import', false)
-        await prune()
-        await compactView()
+        for (const chore of chores) await chore()
         metrics.sees((await boundaryInForce(catalogue)).boundary)
         metrics.looked(now())
       }),

@@ -207,7 +207,10 @@ export function testOlapContract(test: TestFn, name: string, contract: OlapContr
     const store = await parts.reopen()
     await showJudged({ ...parts, store }, clicks.slice(30))
     t.deepEqual(byKey(await store.query(everything)), byKey(answerNaively(everything, [], clicks)))
-    await store.dropSpeedBefore(start + 2 * hourMs)
+    await until(async () => !(await store.dropSpeedBefore(start + 2 * hourMs)), {
+      everyMs: 100,
+      what: 'the store holds the dropped hours no longer',
+    })
     const left = byKey(
       answerNaively(
         everything,

@@ -2,7 +2,6 @@
 // so they are made to publish first.
 import type { Interval } from '#core/boundary.ts'
 import { hourOf } from '#schemas/paths.ts'
-import { until } from '../wait.ts'
 import type { DruidClient } from './druid-http.ts'
 import type { SupervisorStatus } from './druid-realtime.ts'
 import { servedSegments } from './druid-segments.ts'
@@ -36,31 +35,45 @@ export async function markUnused(
   })
 }
 
-/** Removes the hours of the speed view before `time`; answers lose them within seconds. */
-export async function dropSpeedHours(
-  client: DruidClient,
-  { speed }: DruidNames,
-  time: number,
-  signal: AbortSignal,
-): Promise<void> {
-  if (time <= firstTime) return
-  const end = hourOf(time)
-  // Until no task serves any of them: a task waits for the loading of what it has published, and for
-  // ever if that was dropped meanwhile, and shows it all that time.
-  const realtime = async () => {
+/** Removes hours of the speed view, a look at a time: what tasks still serve holds up nobody else. */
+export function createSpeedRetention(client: DruidClient, { speed }: DruidNames) {
+  /** For tasks that serve what shall go: since when, ms of the process, and whether they were told to publish. */
+  let waiting: { since: number; isTold: boolean } | undefined
+
+  /**
+   * Until no task serves any of them: a task waits for the loading of what it has published, and for
+   * ever if that was dropped meanwhile, and shows it all that time.
+   */
+  const isServedByTasks = async (end: number): Promise<boolean> => {
     const segments = await servedSegments(client, speed, [intervalOf(firstTime, end)])
     return segments.some(({ locations }) => locations.some(({ type }) => type !== 'historical'))
   }
-  let asked = false
-  const published = async () => {
-    if (!(await realtime())) return true
-    signal.throwIfAborted()
-    if (!asked) asked = await handOff(client, speed)
-    return false
+
+  return {
+    /**
+     * Removes the hours before `time` once no task serves them, which is asked for at the first look.
+     * Answers lose them within seconds.
+     * @returns whether tasks still serve them: look again
+     * @throws Error when they have for too long; the next look begins anew
+     */
+    async dropBefore(time: number): Promise<boolean> {
+      if (time <= firstTime) return false
+      const end = hourOf(time)
+      if (!(await isServedByTasks(end))) {
+        waiting = undefined
+        await markUnused(client, speed, { start: firstTime, end })
+        return false
+      }
+      waiting ??= { since: performance.now(), isTold: false }
+      if (performance.now() - waiting.since > handOffTimeoutMs) {
+        waiting = undefined
+        const told = `not within ${handOffTimeoutMs} ms`
+        throw new Error(`${told}: the realtime tasks of the speed view have published`)
+      }
+      waiting.isTold ||= await handOff(client, speed)
+      return true
+    },
   }
-  await until(published, {
-    ...{ timeoutMs: handOffTimeoutMs, everyMs: 500 },
-    what: 'the realtime tasks of the speed view have published',
-  })
-  await markUnused(client, speed, { start: firstTime, end })
 }
+
+export type SpeedRetention = ReturnType<typeof createSpeedRetention>

@@ -1,10 +1,10 @@
 import test, { type ExecutionContext, type TestFn } from 'ava'
-import { dayMs } from '#schemas/paths.ts'
+import { dayMs, hourMs } from '#schemas/paths.ts'
 import { blankClick } from '../../tests/support/blank-clicks.ts'
 import { dropDruid, openDruid } from '../../tests/support/druid.ts'
 import { testRollupContract } from '../../tests/support/rollup-contract.ts'
 import { stackSettings } from '../../tests/support/stack.ts'
-import { loadClicks } from '../../tests/support/staged.ts'
+import { loadClicks, showJudged } from '../../tests/support/staged.ts'
 import type { EventLog } from '../event-log/port.ts'
 import type { ObjectStore } from '../object-store/port.ts'
 import { until } from '../wait.ts'
@@ -77,6 +77,28 @@ test.serial(
       metrics: ['click_count'],
     })
     t.is(all?.metrics.click_count, 3)
+  },
+)
+
+test.serial(
+  'druid: hours of the speed view that tasks serve go later, and no load waits for it',
+  async (t) => {
+    const parts = await openDruid(t, stackSettings(t))
+    const { store } = parts
+    const hour = Date.UTC(2026, 0, 5)
+    const click = { ...blankClick, event_time: hour, judged_time: hour, status: 'valid' as const }
+    await showJudged(parts, [click])
+    const drop = () => store.dropSpeedBefore(hour + hourMs)
+    const shown = () => store.hourTotals('speed', hour, hour + hourMs)
+    t.true(await drop())
+    t.is((await shown()).length, 1)
+    await loadClicks(parts, 'run-1', [click])
+    await until(async () => !(await drop()), { everyMs: 200, what: 'the tasks have published' })
+    await until(async () => (await shown()).length === 0, {
+      everyMs: 100,
+      what: 'the hour is gone',
+    })
+    t.is((await store.hourTotals('batch', hour, hour + hourMs)).length, 1)
   },
 )
 

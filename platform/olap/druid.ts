@@ -22,7 +22,7 @@ import { createLoads } from './druid-loads.ts'
 import { compileDruidQuery, type NativeRow, toReportRow } from './druid-query.ts'
 import { timestampSql, viewRanges } from './druid-ranges.ts'
 import { createRealtime, type SupervisorStatus } from './druid-realtime.ts'
-import { dropSpeedHours, markUnused } from './druid-retention.ts'
+import { createSpeedRetention, markUnused, type SpeedRetention } from './druid-retention.ts'
 import { type SegmentWatch, watchSegments } from './druid-segments.ts'
 import { setUpDruid, submitSupervisor } from './druid-setup.ts'
 import { createShown } from './druid-shown.ts'
@@ -68,8 +68,9 @@ export async function openDruidStore({
     const { CLICKLEDGER_DRUID_LOAD_TASKS: subTasks } = settings
     const compaction = createCompaction({ client, names, tasks })
     const loads = createLoads({ names, tasks, shown, compaction, objects, scratch, subTasks })
+    const speedRetention = createSpeedRetention(client, names)
     return storeOf({
-      ...{ client, names, brokers, segments, realtime, loads, compaction },
+      ...{ client, names, brokers, segments, realtime, loads, compaction, speedRetention },
       ...{ settings, log, stopping },
     })
   } catch (error) {
@@ -86,13 +87,14 @@ interface StoreParts {
   readonly realtime: ReturnType<typeof createRealtime>
   readonly loads: ReturnType<typeof createLoads>
   readonly compaction: Compaction
+  readonly speedRetention: SpeedRetention
   readonly settings: Settings
   readonly log: EventLog
   readonly stopping: AbortController
 }
 
 function storeOf(parts: StoreParts): OlapStore {
-  const { client, names, brokers, segments, realtime, loads, compaction } = parts
+  const { client, names, brokers, segments, realtime, loads, compaction, speedRetention } = parts
   const { settings, log, stopping } = parts
   const timeoutMs = settings.CLICKLEDGER_QUERY_TIMEOUT
 
@@ -186,8 +188,7 @@ function storeOf(parts: StoreParts): OlapStore {
     hourTotals: (view, start, end) => told(hourTotals(view, start, end)),
     query: (report, signal, onRead) => told(query(report, signal, onRead)),
     sql: statements,
-    dropSpeedBefore: (time) =>
-      told(inTurn(() => dropSpeedHours(client, names, time, stopping.signal))),
+    dropSpeedBefore: (time) => told(inTurn(() => speedRetention.dropBefore(time))),
     dropBatch: (grain, days) =>
       told(inTurn(() => markUnused(client, names[grainViews[grain]], days))),
     compactBefore: (time) => told(inTurn(() => compaction.join(time))),

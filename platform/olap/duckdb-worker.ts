@@ -140,7 +140,11 @@ const store: Omit<OlapStore, 'sql'> = {
     }),
   hourTotals: (view, start, end) => queries.lend((c) => hourTotals(c, view, start, end)),
   query: runQuery,
-  dropSpeedBefore: (time) => inTurn(() => dropSpeedBefore(loading, time)),
+  dropSpeedBefore: (time) =>
+    inTurn(async () => {
+      await dropSpeedBefore(loading, time)
+      return false
+    }),
   dropBatch: (grain, days) => inTurn(() => dropBatch(loading, grain, days)),
   compactBefore: async () => false, // its tables are of one piece
   async close() {

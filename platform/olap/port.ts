@@ -91,8 +91,9 @@ export interface OlapStore {
   /**
    * Removes clicks of the speed view before `time`, which the boundary must have passed. Answers
    * lose them soon after.
+   * @returns whether the store still holds them for a while: ask again, and do other work meanwhile
    */
-  dropSpeedBefore(time: number): Promise<void>
+  dropSpeedBefore(time: number): Promise<boolean>
   /**
    * Removes minutes or hours of the batch view, of whole UTC days that every query asked from now on
    * names in `dropped`. Coarser grains stay as they are, and can still be replaced.
